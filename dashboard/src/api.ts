@@ -15,13 +15,19 @@ export interface OrderAnswer {
 export class ApiError extends Error {
   readonly status: number
 
-  constructor(status: number, message: string) {
-    super(message)
+  constructor(status: number, message: string, options?: ErrorOptions) {
+    super(message, options)
     this.status = status
   }
 }
 
-const TIMEOUT_MS = 10_000
+/** Whether the answer, or the rest of it, did not come in time. */
+export function isTimeout(error: unknown): boolean {
+  const cause = error instanceof ApiError ? error.cause : error
+  return cause instanceof Error && cause.name === "TimeoutError"
+}
+
+export const TIMEOUT_MS = 10_000
 const TOKEN_KEY = "sluice-admin-token"
 
 /** The admin API that served this page. The token is kept for as long as its tab. */
@@ -68,7 +74,7 @@ export async function ask(path: string, token: string | null, init: RequestInit 
   try {
     response = await fetch(path, { ...init, headers, signal: AbortSignal.timeout(TIMEOUT_MS) })
   } catch (error) {
-    throw new ApiError(0, (error as Error).message)
+    throw new ApiError(0, (error as Error).message, { cause: error })
   }
   if (response.ok) return response
   const text = await response.text()

@@ -89,7 +89,7 @@ export const frames = new FrameQueue({
   after: (ms, call) => setTimeout(call, ms),
 })
 
-/** Whatever is scrolled, the page or a part of it. */
+/** Of the page as a whole: its rows tell of their own, which not only the reader scrolls. */
 export function watchScrolling(): void {
-  document.addEventListener("scroll", () => frames.scrolled(), { capture: true, passive: true })
+  document.addEventListener("scroll", () => frames.scrolled(), { passive: true })
 }

@@ -31,6 +31,8 @@ interface LiveStreamsOptions {
   readonly api: Pick<Api, "token" | "json">
   readonly clock: Clock
   readonly isHidden: () => boolean
+  /** When an answer to anything else came last. */
+  readonly heardMs: () => number
   /** While it is scrolled the list is asked for less often. */
   readonly isScrolling: () => boolean
   readonly worker: StreamsWorker
@@ -41,16 +43,21 @@ export class LiveStreams {
   overview: Overview | null = null
   /** What is wrong with the filter, or with the API; null: nothing. */
   problem: string | null = null
+  /** The list did not come in time, though other answers do. */
+  isSlow = false
   query: StreamQuery
   /** The row that stays where it is when others above it come and go; null: the first one is read. */
   anchor: Anchor | null = null
   readonly #api: Pick<Api, "token" | "json">
   readonly #clock: Clock
   readonly #isHidden: () => boolean
+  readonly #heardMs: () => number
   readonly #isScrolling: () => boolean
   readonly #worker: StreamsWorker
   readonly #listeners = new Set<(byRows: number) => void>()
   #number = 0
+  /** The number of the list that is shown; 0: none, the first rows are not the worker's. */
+  #shown = 0
   #askedMs = 0
   #loadedMs = 0
   #cancel: (() => void) | null = null
@@ -58,10 +65,14 @@ export class LiveStreams {
   /** Rows that the worker was asked for and has not sent yet. */
   #coming: { from: number; to: number } | null = null
 
-  constructor({ api, clock, isHidden, isScrolling, worker }: LiveStreamsOptions, query: StreamQuery) {
+  constructor(
+    { api, clock, isHidden, heardMs, isScrolling, worker }: LiveStreamsOptions,
+    query: StreamQuery,
+  ) {
     this.#api = api
     this.#clock = clock
     this.#isHidden = isHidden
+    this.#heardMs = heardMs
     this.#isScrolling = isScrolling
     this.#worker = worker
     this.query = query
@@ -97,6 +108,8 @@ export class LiveStreams {
 
   /** Rows that are drawn, before `to`. */
   want(from: number, to: number): void {
+    // The worker has none yet.
+    if (this.#shown === 0) return
     const count = this.overview?.count ?? 0
     const covers = (have: { from: number; to: number }, ahead: number): boolean =>
       have.from <= Math.max(0, from - ahead) && have.to >= Math.min(count, to + ahead)
@@ -143,20 +156,28 @@ export class LiveStreams {
   #told(message: FromWorker): void {
     if (message.kind === "window") {
       this.#coming = null
+      // Rows of another list than the one that is shown are not those that were asked for.
+      if (message.number !== this.#shown || message.window.rows.length === 0) return
       this.#window = message.window
       return this.#tell(0)
     }
     // The answer to a question of before is no answer to this one.
     if (message.number !== this.#number) return
     this.#loadedMs = this.#clock.nowMs()
+    const tookMs = this.#loadedMs - this.#askedMs
+    const restMs = Math.max(EVERY_MS, RESTS * tookMs)
     if (message.kind === "failed") {
       // Without contact the page says so as a whole.
       this.problem = message.status === 0 ? null : message.message
-      this.#again(EVERY_MS)
+      // What came within the first half of the wait tells nothing: contact may have been lost since.
+      this.isSlow = message.isTimeout && this.#heardMs() > this.#askedMs + tookMs / 2
+      this.#again(this.isSlow ? restMs : EVERY_MS)
       return this.#tell(0)
     }
-    this.#again(Math.max(EVERY_MS, RESTS * (this.#loadedMs - this.#askedMs)))
+    this.#again(restMs)
     this.problem = null
+    this.isSlow = false
+    this.#shown = message.number
     this.overview = message.overview
     this.#coming = null
     this.#window = message.window

@@ -21,7 +21,7 @@ const store = new Store(api, clock, isHidden)
 const worker = new Worker(new URL("./stream-worker.ts", import.meta.url), { type: "module" })
 const isScrolling = () => frames.isScrolling
 const streams = new LiveStreams(
-  { api, clock, isHidden, isScrolling, worker },
+  { api, clock, isHidden, heardMs: () => store.heardMs, isScrolling, worker },
   queryOf(new URL(location.href)),
 )
 // Of all streams, or of none: those of a filter say nothing of the whole.

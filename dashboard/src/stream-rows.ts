@@ -47,6 +47,8 @@ export class StreamRows {
   #rowPx: number
   #heightPx = 0
   #scrollPx = 0
+  /** Where the page itself scrolled to. */
+  #ownPx = Number.NEGATIVE_INFINITY
   #count = 0
   /** Of the rows drawn, the first. */
   #from = 0
@@ -96,8 +98,8 @@ export class StreamRows {
     this.#opened = opened
     if (isOther) {
       this.#setHeight()
-      this.#resize(this.#heightPx)
       this.#scrollTo(first * rowPx)
+      this.#resize(this.#heightPx)
     }
     for (const slot of this.#slots) this.#mark(slot)
   }
@@ -105,7 +107,11 @@ export class StreamRows {
   #resize(heightPx: number): void {
     this.#heightPx = heightPx
     const wanted = Math.ceil(heightPx / this.#rowPx) + 1 + 2 * AROUND
-    while (this.#slots.length > wanted) this.#slots.pop()!.element.remove()
+    while (this.#slots.length > wanted) {
+      const { element } = this.#slots.pop()!
+      this.#blur(element)
+      element.remove()
+    }
     while (this.#slots.length < wanted) this.#slots.push(this.#makeSlot())
     for (const slot of this.#slots) slot.index = -1
     this.#draw()
@@ -121,6 +127,10 @@ export class StreamRows {
 
   #scrolled(): void {
     this.#scrollPx = this.#frame.scrollTop
+    // Nobody scrolls. Browsers round to pixels of the screen.
+    if (Math.abs(this.#scrollPx - this.#ownPx) < 1) return
+    this.#ownPx = Number.NEGATIVE_INFINITY
+    frames.scrolled()
     const first = Math.floor(this.#scrollPx / this.#rowPx)
     const last = Math.ceil((this.#scrollPx + this.#heightPx) / this.#rowPx)
     this.#anchor(first)
@@ -155,22 +165,29 @@ export class StreamRows {
   /** There is another list, in which what is read is so many rows further down. */
   #changed(byRows: number): void {
     const count = this.#streams.overview?.count ?? 0
+    const px = this.#scrollPx + byRows * this.#rowPx
     if (count !== this.#count) {
       this.#count = count
       this.#setHeight()
     }
-    if (byRows !== 0) this.#scrollTo(Math.max(0, this.#scrollPx + byRows * this.#rowPx))
+    if (byRows !== 0) this.#scrollTo(px)
     this.#draw()
   }
 
   #setHeight(): void {
     this.#all.style.height = `${this.#count * this.#rowPx}px`
-    this.#scrollPx = Math.min(this.#scrollPx, Math.max(0, this.#count * this.#rowPx - this.#heightPx))
+    const endPx = this.#endPx()
+    // The browser does the same.
+    if (this.#scrollPx > endPx) this.#ownPx = this.#scrollPx = endPx
   }
 
   #scrollTo(px: number): void {
-    this.#frame.scrollTop = px
-    this.#scrollPx = px
+    this.#ownPx = this.#scrollPx = Math.max(0, Math.min(px, this.#endPx()))
+    this.#frame.scrollTop = this.#scrollPx
+  }
+
+  #endPx(): number {
+    return Math.max(0, this.#count * this.#rowPx - this.#heightPx)
   }
 
   /** Every row in view and around it is where it belongs; which stream is in it is told at once, its figures soon. */
@@ -185,6 +202,7 @@ export class StreamRows {
       const slot = this.#slots[index % many]!
       const stream = this.#streams.row(index)
       const isBeyond = index >= this.#count
+      if (isBeyond) this.#blur(slot.element)
       if (slot.element.hidden !== isBeyond) slot.element.hidden = isBeyond
       if (slot.index !== index) this.#place(slot, index)
       else if (slot.stream === stream) continue
@@ -212,10 +230,15 @@ export class StreamRows {
   #place(slot: Slot, index: number): void {
     const { element } = slot
     // The stream that had the focus is out of view: no other gets it unasked.
-    if (element === document.activeElement && slot.index >= 0) this.#frame.focus({ preventScroll: true })
+    if (slot.index >= 0) this.#blur(element)
     slot.index = index
     element.style.top = `${index * this.#rowPx}px`
     element.setAttribute("aria-rowindex", String(index + 2))
+  }
+
+  /** The focus of a row that goes is kept within the table. */
+  #blur(element: HTMLElement): void {
+    if (element === document.activeElement) this.#frame.focus({ preventScroll: true })
   }
 
   #fill(slot: Slot, stream: Stream | null): void {
@@ -226,6 +249,8 @@ export class StreamRows {
       for (const [at, text] of textsOf(stream, this.#strings).entries())
         if (slot.texts[at]!.data !== text) slot.texts[at]!.data = text
     if (!isOther) return
+    if (stream === null) this.#blur(element)
+    element.tabIndex = stream === null ? -1 : 0
     if (stream === null) delete element.dataset.id
     else element.dataset.id = stream.id
     element.ariaHidden = stream === null ? "true" : null

@@ -1,4 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks"
+import { TIMEOUT_MS } from "./api.ts"
 import { whole } from "./format.ts"
 import { useChanges, useMedia } from "./hooks.ts"
 import { type LiveStreams, ROWS_MAX } from "./live-streams.ts"
@@ -35,8 +36,9 @@ export function StreamTable(props: {
 }) {
   const { streams, strings, opened, onOpen, onQuery } = props
   useChanges(streams)
-  const { overview, query, problem } = streams
+  const { overview, query, isSlow } = streams
   const words = strings.streams
+  const problem = isSlow ? words.slow(TIMEOUT_MS / 1000) : streams.problem
   const rowPx = useMedia("(max-width: 700px)") ? TALL_ROW_PX : ROW_PX
   const [frame, all] = [useRef<HTMLDivElement>(null), useRef<HTMLDivElement>(null)]
   const rows = useRef<StreamRows | null>(null)

@@ -49,6 +49,8 @@ const en = {
     placeholder: "endpoint:10.0.0.3 idle:>5m path:Chat",
     shown: (matched: string, total: string) => (matched === total ? `${total}` : `${matched} of ${total}`),
     capped: (rows: string) => `The first ${rows} are listed. A filter finds the others.`,
+    slow: (seconds: number) =>
+      `The list does not come within ${seconds} s. Choose fewer streams by a filter.`,
     empty: "No stream is open.",
     emptyFilter: "No stream passes this filter.",
     clear: "Clear",
@@ -193,6 +195,7 @@ const zh: Strings = {
     placeholder: "endpoint:10.0.0.3 idle:>5m path:Chat",
     shown: (matched, total) => (matched === total ? `${total} 条` : `${total} 条中的 ${matched} 条`),
     capped: (rows) => `只列出前 ${rows} 条，其余请用筛选查找。`,
+    slow: (seconds) => `列表未能在 ${seconds} 秒内送达，请用筛选缩小范围。`,
     empty: "没有活跃的流。",
     emptyFilter: "没有符合筛选条件的流。",
     clear: "清除",

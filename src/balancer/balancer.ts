@@ -25,6 +25,7 @@ import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import { Clients } from "../relay/downstream/clients.ts"
 import { Admission } from "../relay/overload/admission.ts"
 import { ResetLargestStreams } from "../relay/overload/reset-largest.ts"
+import type { ConnectorTableOptions } from "../relay/upstream/connector-table.ts"
 import { Upstreams } from "../relay/upstream/upstreams.ts"
 import { TcpClients } from "../tcp/tcp-clients.ts"
 import { type Care, type CareMaker, countCare } from "./care.ts"
@@ -211,10 +212,18 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       nextConnectionId: () => numbers.nextConnectionId(),
     })
     this.#listeners = new Listeners(network, this.#clients, this.#tcp)
+    const names: ConnectorTableOptions = {
+      max: limits.variableClustersMax,
+      onDropped: (connector) => {
+        this.counters.add(counterIds.variable_clusters_exceeded)
+        this.#configurations.retireConnector(connector)
+      },
+    }
     this.#upstreams = new Upstreams({
       context: this.#context,
       network,
       link,
+      names,
       onConnect: () => this.#ticker.start(),
       onClosed: () => this.#departures.gone(),
     })
@@ -231,6 +240,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#origins = new Http1Origins({
       context: this.#context,
       network,
+      names,
       onConnect: () => this.#ticker.start(),
       onClosed: () => this.#departures.gone(),
     })

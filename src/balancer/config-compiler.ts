@@ -9,6 +9,7 @@ import type { Steps } from "../base/steps.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
 import { checkCursors, cursorFieldsBy } from "../bridge/json/cursor-fields.ts"
 import { Cluster, type ClusterContext, type StagedState } from "../cluster/cluster.ts"
+import type { Connector } from "../cluster/connectors.ts"
 import { OwnStreamCounts, type StreamCounts } from "../cluster/counts.ts"
 import { type ClusterState, configuredEndpoints, type EndpointState, layOver } from "../cluster/state.ts"
 import type {
@@ -102,6 +103,11 @@ export class ConfigCompiler {
     })
   }
 
+  /** No call connects by it any more. */
+  retireConnector(connector: Connector<LegConnection>): void {
+    this.#variableClusters.retireConnector(connector)
+  }
+
   /** The balancer is over. */
   close(): void {
     this.#variableClusters.close()
@@ -192,7 +198,9 @@ export class ConfigCompiler {
         { bindAddress, socketKeepalive }: RouteSettings,
       ) => {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
-        return this.#parts.upstreams.connector({ tls: over, bindAddress, socketKeepalive })
+        const common = { tls: over, bindAddress, socketKeepalive }
+        return (serverName?: string) =>
+          this.#parts.upstreams.connector(serverName === undefined ? common : { ...common, serverName })
       }
       const connectHttp1 = (
         { tls: tlsConfig, ...proxy }: ProxyAction,
@@ -201,7 +209,9 @@ export class ConfigCompiler {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
         const { requestBuffering, passTrailers, passBody, body } = proxy
         const exchange = { requestBuffering, passTrailers, dropsBody: !passBody || body !== null }
-        return this.#parts.origins.connector({ tls: over, bindAddress, socketKeepalive, ...exchange })
+        const common = { tls: over, bindAddress, socketKeepalive, ...exchange }
+        return (serverName?: string) =>
+          this.#parts.origins.connector(serverName === undefined ? common : { ...common, serverName })
       }
       const parts = {
         stepsMax,

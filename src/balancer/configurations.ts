@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts"
 import { atOnce, inSlices, type Steps } from "../base/steps.ts"
 import type { Cluster } from "../cluster/cluster.ts"
 import type { ClusterStates } from "../cluster/cluster-states.ts"
+import type { Connector } from "../cluster/connectors.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { Config } from "../config/model.ts"
 import type { Http1Origins } from "../origin/http1/origins.ts"
@@ -170,9 +171,15 @@ export class Configurations {
         ...upstreams.retireConnectors(upstream),
         ...origins.retireConnectors(upstream),
       ])
-        for (const cluster of next.clusters.values()) cluster.retireConnector(connector)
+        this.retireConnector(connector)
     listeners.lead(next)
     this.#updates.settle(this.#settle(next, state)).catch(onBug)
+  }
+
+  /** No call connects by it any more: its connections end with their streams. */
+  retireConnector(connector: Connector<LegConnection>): void {
+    for (const cluster of this.#live.clusters.values()) cluster.retireConnector(connector)
+    this.#parts.compiler.retireConnector(connector)
   }
 
   /** What may be done once another configuration is in force. */

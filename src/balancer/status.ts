@@ -26,7 +26,10 @@ export interface BalancerSnapshot {
   streamsEnded: number
   /** Held for slow receivers and for streams that may have to be repeated, in all. */
   bufferedOctets: number
-  /** Of them, those of no stream: heads, trailers and beginnings of prefaces that wait at connections, of both sides. */
+  /**
+   * Of them, those of no stream: heads, trailers and beginnings of prefaces that wait at connections, of both sides, and the
+   * last of what a client of HTTP/1 has not taken.
+   */
   overflowOctets: number
   /** Streams that have a time limit running, and what else waits for a time. */
   deadlines: number

@@ -1,5 +1,6 @@
 import { isIP } from "node:net"
 import type { Cluster } from "../cluster/cluster.ts"
+import type { Connector } from "../cluster/connectors.ts"
 import { parseAddress } from "../config/address.ts"
 import { defaultCluster, defaultEndpoint } from "../config/defaults.ts"
 import type { ClusterConfig } from "../config/model.ts"
@@ -46,6 +47,11 @@ export class VariableClusters {
     this.#clusters.delete(text)
     this.#options.onLimit()
     cluster.close()
+  }
+
+  /** No call connects by it any more. */
+  retireConnector(connector: Connector<LegConnection>): void {
+    for (const cluster of this.#clusters.values()) cluster.retireConnector(connector)
   }
 
   close(): void {

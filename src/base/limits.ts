@@ -729,7 +729,8 @@ const rows = {
     max: 16 * GiB,
     per: "process",
     stops: "hundreds that ask for all streams and do not read fill the memory of the control side",
-    effect: "long answers (`/streams`, `/clusters`) are 503 until some of it was read",
+    effect:
+      "long answers (`/streams`, `/clusters`, `/config`, `/config_dump`, `/xds`) are 503 until some of it was read",
     source: "own; 10,000 streams are some 5 MB",
     counter: "admin_answers_exceeded",
   },
@@ -1288,7 +1289,7 @@ const rows = {
     counter: "regex_steps_exceeded",
   },
   variableClustersMax: {
-    counts: "addresses that variables have come to, whose connections are kept",
+    counts: "addresses that variables have come to, and names of TLS, whose connections are kept",
     value: 256,
     unit: "entries",
     min: 1,

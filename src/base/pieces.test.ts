@@ -66,6 +66,20 @@ describe("plain data in parts", () => {
     expect(list[0]!.shared).toBe(list[99]!.shared)
   })
 
+  test("what many items share is one value in each part, also where it is no small one", () => {
+    const shared = { lines: numbers(100).map((at) => ({ of: at, allow: true })) }
+    const value = { list: numbers(1000).map((id) => ({ id, settings: { shared } })) }
+    const { head, parts } = cutInParts(value, 4000)
+    const taken = structuredClone(head)
+    const places = parts.map((part) => {
+      const before = taken.list.length
+      joinPart(taken, structuredClone(part))
+      return new Set(taken.list.slice(before).map(({ settings }) => settings.shared)).size
+    })
+    expect(taken).toEqual(value)
+    expect(places).toEqual([1, 1])
+  })
+
   test("what is no plain data goes as it is", () => {
     const value = { list: numbers(300), octets: new Uint8Array(2000), map: new Map([["a", numbers(200)]]) }
     expect(brought(value, 100).taken).toEqual(value)

@@ -21,10 +21,10 @@ const LONG = 16
  * not cut; neither is a single item. The value stays as it was.
  */
 export function cutInParts<Value>(value: Value, valuesMost: number): Cut<Value> {
-  const weights = new Map<object, number>()
-  if (weigh(value, weights) <= valuesMost) return { head: value, parts: [] }
+  const measure: Measure = { weights: new Map(), shared: new Set(), valuesMost }
+  if (weigh(value, measure) <= valuesMost) return { head: value, parts: [] }
   const pieces: Piece[] = []
-  const head = cut(value, [], pieces, { weights, valuesMost }) as Value
+  const head = cut(value, [], pieces, measure) as Value
   return { head, parts: packed(pieces, valuesMost) }
 }
 
@@ -47,25 +47,31 @@ function setOwn(place: object, key: string, value: unknown): void {
 
 interface Measure {
   readonly weights: Map<object, number>
+  /** Those that are there more than once: a copy for each place would be many for one. */
+  readonly shared: Set<object>
   readonly valuesMost: number
 }
 
 /** How many values it holds, itself included. */
-function weigh(value: unknown, weights: Map<object, number>): number {
+function weigh(value: unknown, measure: Measure): number {
   if (typeof value !== "object" || value === null) return 1
+  const { weights, shared } = measure
   const known = weights.get(value)
-  if (known !== undefined) return known
+  if (known !== undefined) {
+    shared.add(value)
+    return known
+  }
   let sum = 1
-  if (isPlain(value)) for (const each of Object.values(value)) sum += weigh(each, weights)
+  if (isPlain(value)) for (const each of Object.values(value)) sum += weigh(each, measure)
   weights.set(value, sum)
   return sum
 }
 
 /** A copy without its long lists and maps; what has none is taken as it is. */
 function cut(value: unknown, path: readonly (string | number)[], pieces: Piece[], measure: Measure): unknown {
-  const { weights, valuesMost } = measure
+  const { weights, shared, valuesMost } = measure
   if (typeof value !== "object" || value === null || !isPlain(value)) return value
-  if (weights.get(value)! <= valuesMost / LONG) return value
+  if (weights.get(value)! <= (shared.has(value) ? valuesMost : valuesMost / LONG)) return value
   const within: Piece[] = []
   const isList = Array.isArray(value)
   const entries: [string | number, unknown][] = isList ? [...value.entries()] : Object.entries(value)

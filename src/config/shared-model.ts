@@ -6,6 +6,7 @@ export interface UpstreamTlsConfig {
   caFile: string | null
   /** Revocation lists, one of each authority of the chain. nginx: `grpc_ssl_crl`, `proxy_ssl_crl`. */
   crlFile: string | null
+  /** With `$variables` the call says it; never so where `UpstreamTlsConfig` is of a TCP server or of a service. */
   serverName: string | null
   sendServerName: boolean
   certFile: string | null

@@ -355,6 +355,7 @@ export class DataThreads {
   }
 
   #told(thread: DataThread, message: FromThread): void {
+    this.#questions.heard(thread.worker)
     switch (message.kind) {
       case "ready":
         return this.#isNowReady(thread)

@@ -2,7 +2,7 @@ import type { AnswerPart, Question } from "../balancer/live/question.ts"
 import type { FromThread, ToThread } from "../balancer/thread/contract.ts"
 import type { Clock } from "../base/clock.ts"
 
-/** A thread that has said nothing for so long is answered without. */
+/** A thread that has said nothing for so long is answered without, and is not asked again until it says something. */
 const SILENCE_MS = 5000
 
 interface Asked {
@@ -16,6 +16,8 @@ interface Asked {
 export class Questions {
   readonly #clock: Clock
   readonly #asked = new Map<number, Asked>()
+  /** Threads that have fallen silent. What they were asked waits for them: they are asked no more until they say something. */
+  readonly #silent = new WeakSet<object>()
   #lastId = 0
 
   constructor(clock: Clock) {
@@ -24,6 +26,7 @@ export class Questions {
 
   /** Resolves with all pieces of the answer; with null when the thread is gone, or has fallen silent. */
   ask(who: { postMessage(message: ToThread): void }, question: Question): Promise<AnswerPart[] | null> {
+    if (this.#silent.has(who)) return Promise.resolve(null)
     const id = ++this.#lastId
     return new Promise((resolve) => {
       const done = (parts: AnswerPart[] | null): void => {
@@ -44,6 +47,11 @@ export class Questions {
     if (isLast) asked.done(asked.parts)
   }
 
+  /** A thread has said something, whatever it is. */
+  heard(who: object): void {
+    this.#silent.delete(who)
+  }
+
   /** The thread is gone. */
   lost(who: object): void {
     for (const asked of [...this.#asked.values()]) if (asked.who === who) asked.done(null)
@@ -55,7 +63,10 @@ export class Questions {
       if (asked === undefined) return
       const leftMs = asked.lastMs + SILENCE_MS - this.#clock.now()
       if (leftMs > 0) this.#watch(id, leftMs)
-      else asked.done(null)
+      else {
+        this.#silent.add(asked.who)
+        asked.done(null)
+      }
     })
   }
 }

@@ -48,7 +48,7 @@ interface Material {
 export class TlsUpstream {
   readonly #config: UpstreamTlsConfig
   readonly #options: TlsUpstreamOptions
-  /** The last session of each address, to resume. */
+  /** The last session of each address, and name that a call said, to resume. */
   readonly #sessions = new Map<string, Buffer>()
   #material: Material | null = null
   #unwatch: () => void = () => {}
@@ -66,11 +66,16 @@ export class TlsUpstream {
 
   /**
    * Starts a connection. Errors come as the socket's `error` event: those of the network, of the handshake, of the
-   * certificate, and when the endpoint chose another protocol than HTTP/2.
+   * certificate, and when the endpoint chose another protocol than HTTP/2. `serverName`: in place of the settings'.
    */
-  connect(endpoint: EndpointConfig, bindAddress: string | null, onOctets: OnOctets): Socket {
+  connect(
+    endpoint: EndpointConfig,
+    bindAddress: string | null,
+    onOctets: OnOctets,
+    serverName?: string,
+  ): Socket {
     const ownOptions = { ALPNProtocols: ["h2"], onread: readInto(onOctets) }
-    const socket = this.#connect(endpoint, bindAddress, ownOptions)
+    const socket = this.#connect(endpoint, bindAddress, ownOptions, serverName)
     socket.on("secureConnect", () => {
       const { alpnProtocol } = socket
       // One that chose none may not know ALPN: it is spoken to in HTTP/2, as by nginx, and what it answers will tell.
@@ -81,8 +86,8 @@ export class TlsUpstream {
   }
 
   /** Starts a connection to an endpoint that does not speak HTTP/2: as nginx does, without ALPN. It is read as a stream. */
-  connectStream(endpoint: EndpointConfig, bindAddress: string | null): Socket {
-    return this.#connect(endpoint, bindAddress, {})
+  connectStream(endpoint: EndpointConfig, bindAddress: string | null, serverName?: string): Socket {
+    return this.#connect(endpoint, bindAddress, {}, serverName)
   }
 
   /** Begins TLS on a connection to an endpoint. Errors: as `connect`. */
@@ -94,19 +99,25 @@ export class TlsUpstream {
     })
   }
 
-  #connect(endpoint: EndpointConfig, bindAddress: string | null, ownOptions: ConnectionOptions): TLSSocket {
-    const session = this.#sessions.get(endpoint.address)
+  #connect(
+    endpoint: EndpointConfig,
+    bindAddress: string | null,
+    ownOptions: ConnectionOptions,
+    said: string | null = null,
+  ): TLSSocket {
+    const place = said === null ? endpoint.address : `${endpoint.address} ${said}`
+    const session = this.#sessions.get(place)
     const material = this.#material!
     const socket: TLSSocket = connectTls({
       ...endpointOptions(endpoint, bindAddress),
-      ...this.#verification(endpoint, material, () => socket.getPeerX509Certificate()),
+      ...this.#verification(endpoint, said, material, () => socket.getPeerX509Certificate()),
       secureContext: material.context,
       ...ownOptions,
       ...(session && { session }),
     })
     socket.on("session", (newer) => {
       // To resume it skips verification, so it must have been verified by what is in force now.
-      if (!socket.destroyed && this.#material === material) this.#remember(endpoint.address, newer)
+      if (!socket.destroyed && this.#material === material) this.#remember(place, newer)
     })
     return socket
   }
@@ -119,11 +130,12 @@ export class TlsUpstream {
   /** The name that is sent and the one that is checked; a Unix socket goes by `localhost`, as in nginx. */
   #verification(
     endpoint: EndpointConfig,
+    said: string | null,
     { authorities }: Material,
     leaf: () => X509Certificate | undefined,
   ): ConnectionOptions {
     const { verify, verifyDepth, serverName, sendServerName } = this.#config
-    const name = serverName ?? endpoint.name ?? endpoint.host ?? "localhost"
+    const name = said ?? serverName ?? endpoint.name ?? endpoint.host ?? "localhost"
     return {
       // An address is no server name: RFC 6066 §3.
       servername: sendServerName && isIP(name) === 0 ? name : "",
@@ -136,9 +148,9 @@ export class TlsUpstream {
     }
   }
 
-  #remember(address: string, session: Buffer): void {
-    this.#sessions.delete(address)
-    this.#sessions.set(address, session)
+  #remember(place: string, session: Buffer): void {
+    this.#sessions.delete(place)
+    this.#sessions.set(place, session)
     if (this.#sessions.size > SESSIONS_MAX) this.#sessions.delete(this.#sessions.keys().next().value!)
   }
 

@@ -159,23 +159,29 @@ describe.skipIf(noChromium)("the dashboard, with a thousand streams", () => {
     expect(errors).toEqual([])
   })
 
-  test("rows above come and go: the one that is read stays where it is", async () => {
-    await scrollTo(34 * 400)
-    await page.locator(".row[aria-rowindex='402'][data-id]").waitFor()
-    const id = await page.locator(".row[aria-rowindex='402']").getAttribute("data-id")
-    const top = () =>
-      page.evaluate(`document.querySelector(".row[data-id='${id}']").getBoundingClientRect().top`)
-    const before = await top()
-    const { json } = await askAdmin(admin, "/streams?limit=100")
-    const first = (json as { streams: { id: string }[] }).streams.map((row) => row.id)
-    await Promise.all(
-      first.map((each) => askAdmin(admin, `/streams/${each}/end`, { method: "POST", body: {} })),
-    )
-    await shows("899")
-    await page.locator(`.row[aria-rowindex='302'][data-id='${id}']`).waitFor()
-    expect(await top()).toBe(before)
-    await scrollTo(0)
-  })
+  test.for([
+    ["in the middle", 34 * 400, 402, "899"],
+    ["at the end", 1e9, 900, "799"],
+  ] as const)(
+    "rows above come and go: the one that is read stays where it is, %s",
+    async ([, px, at, left]) => {
+      await scrollTo(px)
+      await page.locator(`.row[aria-rowindex='${at}'][data-id]`).waitFor()
+      const id = await page.locator(`.row[aria-rowindex='${at}']`).getAttribute("data-id")
+      const top = () =>
+        page.evaluate(`document.querySelector(".row[data-id='${id}']").getBoundingClientRect().top`)
+      const before = await top()
+      const { json } = await askAdmin(admin, "/streams?limit=100")
+      const first = (json as { streams: { id: string }[] }).streams.map((row) => row.id)
+      await Promise.all(
+        first.map((each) => askAdmin(admin, `/streams/${each}/end`, { method: "POST", body: {} })),
+      )
+      await shows(left)
+      await page.locator(`.row[aria-rowindex='${at - 100}'][data-id='${id}']`).waitFor()
+      expect(await top()).toBe(before)
+      await scrollTo(0)
+    },
+  )
 
   test("an endpoint drains, is hatched, and resumes", async () => {
     await endpoint(0).hover()

@@ -6,10 +6,16 @@ import {
   createServer as createTcpServer,
   type Socket,
 } from "node:net"
-import { createServer as createTlsServer, type Server, type TLSSocket, type TlsOptions } from "node:tls"
+import {
+  createSecureContext,
+  createServer as createTlsServer,
+  type Server,
+  type TLSSocket,
+  type TlsOptions,
+} from "node:tls"
 import * as grpc from "@grpc/grpc-js"
 import { beforeAll, describe, expect, type TestContext, test } from "vitest"
-import type { RouteInput } from "../../src/config/yaml/schema.ts"
+import type { RouteInput, SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { Certificate, CertificateFiles } from "../support/certificates.ts"
 import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
@@ -74,9 +80,11 @@ async function bedFor(
   tls: UpstreamTls | true,
   options: BedOptions = {},
   route: RouteInput = {},
+  limits: SluiceYaml["limits"] = {},
 ): Promise<{ bed: TestBed; logs: LogLines }> {
   const logs = new LogLines()
   const config = {
+    limits,
     clusters: { chat: [{ address: `127.0.0.1:${port}`, maxFails: 0 }] },
     servers: [{ routes: [{ cluster: "chat", tls, ...route }] }],
   }
@@ -85,9 +93,12 @@ async function bedFor(
 }
 
 /** Status and message of a call. */
-async function call(bed: TestBed): Promise<{ httpStatus: string | undefined; message: string | undefined }> {
+async function call(
+  bed: TestBed,
+  fields: [string, string][] = [],
+): Promise<{ httpStatus: string | undefined; message: string | undefined }> {
   const client = await bed.rawClient()
-  const id = client.open(dsl.request, { endStream: true })
+  const id = client.open([...dsl.request, ...fields], { endStream: true })
   const head = await client.head(id)
   await client.end(id)
   client.destroy()
@@ -96,6 +107,44 @@ async function call(bed: TestBed): Promise<{ httpStatus: string | undefined; mes
 }
 
 const material = ({ pem: cert, key }: Certificate): TlsOptions => ({ cert, key })
+
+test("a name that calls say is sent and checked for each, on connections of its own, of which there is a bound", async (t) => {
+  const files = new CertificateFiles(t)
+  const known = new Map<string, Certificate>()
+  for (const name of ["a.test", "b.test"]) known.set(name, await root.issue({ names: [name] }))
+  const said: string[] = []
+  const backend = await SecureBackend.start(t, {
+    ...material(server),
+    SNICallback: (name, done) => {
+      said.push(name)
+      done(null, createSecureContext(material(known.get(name) ?? server)))
+    },
+  })
+  const tls = {
+    verify: true,
+    sendServerName: true,
+    ca: files.write("ca.pem", root.pem),
+    serverName: "$http_x_to",
+  }
+  const { bed } = await bedFor(t, backend.port, tls, {}, {}, { variableClustersMax: 2 })
+  const answerTo = async (name: string) => {
+    const { httpStatus, message } = await call(bed, [["x-to", name]])
+    return message === "" ? httpStatus : message
+  }
+  for (const to of ["a.test", "b.test", "A.test:443"]) expect(await answerTo(to)).toBe("200")
+  expect(said).toEqual(["a.test", "b.test"])
+  expect(await answerTo("c.test")).toContain("the certificate is for DNS:chat.test, not c.test")
+  const [, second] = backend.sockets
+  await eventually(
+    () => second!.closed,
+    () => "the connection of the name that was not said for the longest time ends",
+  )
+  for (const to of ["a.test", "b.test"]) expect(await answerTo(to)).toBe("200")
+  const namesOf = () => backend.sockets.map(({ servername }) => servername)
+  expect(namesOf().filter((name) => name !== "c.test")).toEqual(["a.test", "b.test", "b.test"])
+  expect(bed.balancer.counters.get("variable_clusters_exceeded")).toBe(2)
+  expect(await answerTo("")).toContain("not ")
+})
 
 describe("an endpoint's certificate", () => {
   const cases: Record<string, () => Promise<Certificate>> = {

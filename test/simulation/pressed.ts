@@ -13,6 +13,8 @@ const PERCENT_OCTETS = 10_486
  * them does to another it does within one call of the code.
  */
 export function pressed(chance: Chance, plan: Plan): Plan {
+  // In most, streams wait for nothing but a place: else few wait with octets that memory can get short of.
+  const isHeldBack = chance.likely(0.3)
   const clients = (chance.likely(0.7) ? plan.clients.slice(0, 1) : plan.clients).map((peer) =>
     wide(chance, peer),
   )
@@ -20,7 +22,7 @@ export function pressed(chance: Chance, plan: Plan): Plan {
     ...endpoint,
     ...wide(chance, endpoint),
     maxFails: chance.of([0, 0, endpoint.maxFails]),
-    maxStreams: chance.maybe(0.3, () => chance.whole(1, 2)),
+    maxStreams: isHeldBack ? chance.maybe(0.6, () => chance.whole(1, 2)) : null,
   }))
   const metadata = chance.of([2, 2, 20, 60])
   // Of more calls most would find no place to wait for.
@@ -54,17 +56,18 @@ export function pressed(chance: Chance, plan: Plan): Plan {
       maxConnectionsPerEndpoint: isNarrow ? 1 : chance.maybe(0.2, () => chance.whole(1, 2)),
       retryConditions: chance.likely(0.8) ? conditions : plan.cluster.retryConditions,
       retryTries: null,
-      queue: chance.maybe(0.5, () => ({
-        streams: chance.whole(1, 6),
-        timeoutMs: chance.of([20, 500, 60_000]),
-      })),
-      limits: chance.likely(0.8) ? plan.cluster.limits : breakers(chance),
+      queue: isHeldBack ? chance.maybe(0.7, () => queue(chance)) : plan.cluster.queue,
+      limits: isHeldBack && chance.likely(0.5) ? breakers(chance) : plan.cluster.limits,
     },
     endpoints,
     clients,
     calls,
     faults: [...faultsOf(plan, clients.length), ...pressingFaults(chance, clients.length, endpoints.length)],
   }
+}
+
+function queue(chance: Chance): Plan["cluster"]["queue"] {
+  return { streams: chance.whole(1, 6), timeoutMs: chance.of([20, 500, 60_000]) }
 }
 
 function breakers(chance: Chance): Plan["cluster"]["limits"] {

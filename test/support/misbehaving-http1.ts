@@ -39,7 +39,7 @@ const SERVERS = (backend: string): string => `
     location /captured { rewrite ^/captured/(.*)$ /$1 break; proxy_pass http://backend; }
     location /redirect { return 302 http://a$uri; }
     location /added { add_header X-Path $uri; proxy_pass http://backend; }
-    location /wrong { proxy_read_timeout 300ms; proxy_pass http://backend; }
+    location /wrong { proxy_read_timeout 1s; proxy_pass http://backend; }
     location /slow { client_body_timeout 300ms; proxy_pass http://backend; }
     location /stream { client_body_timeout 300ms; proxy_request_buffering off; proxy_pass http://backend; }
     location /tunnel {

@@ -3,6 +3,7 @@ import { resolveLimits } from "../../src/base/resolve-limits.ts"
 import { atOnce } from "../../src/base/steps.ts"
 import { TimerWheel } from "../../src/base/timer-wheel.ts"
 import type { Cluster } from "../../src/cluster/cluster.ts"
+import type { Connector } from "../../src/cluster/connectors.ts"
 import type { Config } from "../../src/config/model.ts"
 import { diskFiles } from "../../src/config/nginx/include.ts"
 import { readNginxConfig } from "../../src/config/nginx/read.ts"
@@ -160,12 +161,8 @@ export class RouteBed {
       openLog: () => {
         throw new Error("no log is opened here")
       },
-      connectAs: () => () => {
-        throw new Error("nothing is connected here")
-      },
-      connectHttp1: () => () => {
-        throw new Error("nothing is connected here")
-      },
+      connectAs: () => connectorAs,
+      connectHttp1: () => connectorAs,
       serveFiles: (_files: unknown, { redirect }: FilesParts): Phase => {
         return ({ record }) => {
           const to = this.leadsTo
@@ -230,6 +227,13 @@ export class RouteBed {
   }
 }
 
+function connectorAs(serverName?: string): Connector<LegConnection> {
+  const connector = (): never => {
+    throw new Error("nothing is connected here")
+  }
+  return Object.assign(connector, { serverName })
+}
+
 function readHttp(http: string): Config {
   const upstreams = [1, 2, 3].map((at) => `upstream c${at} { server 127.0.0.1:${at}; }`).join(" ")
   const text = `events {} http { ${upstreams} ${http} }`
@@ -262,6 +266,11 @@ export class RoutedCall implements RunningCall {
     this.isGrpc = isGrpc
     this.route = route
     this.#context = context
+  }
+
+  /** How its connections are made. */
+  get connector(): Connector<LegConnection> | null {
+    return this.route.connectorFor({ record: this.record, context: this.#context })
   }
 
   run(): void {

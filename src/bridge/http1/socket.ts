@@ -5,6 +5,9 @@ import { Output } from "../../http2/output.ts"
 import type { Link } from "../../net/link.ts"
 import { HeldOctets } from "../../relay/overload/held-octets.ts"
 
+/** So much is acknowledged before the kernel has it: pipelined answers, each written behind the last, leave as one. */
+const UNSENT_OCTETS_MAX = 16_384
+
 /** Cuts a client's octets into the pieces that the reader of a socket is given. */
 export interface Framing {
   /** Looks at octets, at most to the end of one piece. Returns how many it looked at. */
@@ -25,14 +28,17 @@ export interface Http1SocketOptions {
  *
  * A reader that is paused is pushed nothing: Node would keep each piece as a buffer of its own. What was read by then is
  * held in one queue, charged to the budget, and the link reads no more until it is gone. What is written leaves at the end
- * of the turn, as for HTTP/2: a client that waits is woken once for all that its connections are sent.
+ * of the turn, as for HTTP/2: a client that waits is woken once for all that its connections are sent. A little of it is
+ * acknowledged at once, and charged to the budget too until the kernel has it; what is more waits for the kernel.
  */
 export class Http1Socket extends Duplex {
   /** Null: pieces are what was read. */
   framing: Framing | null = null
   readonly output: Output
-  /** Of the write that is in the output. */
+  /** Of the write that is in the output and not acknowledged; null: there is none. */
   #onTaken: ((error?: Error | null) => void) | null = null
+  /** Of that write; its writer counts them. */
+  #unacknowledgedOctets = 0
   readonly #link: Link
   readonly #graceMs: number
   readonly #held: HeldOctets
@@ -59,7 +65,7 @@ export class Http1Socket extends Duplex {
     return this.#ahead !== null || this.#isStopped
   }
 
-  /** Read, and not yet looked at. */
+  /** Read and not yet looked at, and acknowledged but not yet taken by the kernel. */
   get heldOctets(): number {
     return this.#held.octets
   }
@@ -175,7 +181,8 @@ export class Http1Socket extends Duplex {
   }
 
   #count(): void {
-    this.#held.add((this.#ahead?.capacity ?? 0) - this.#held.octets)
+    const acknowledged = this.output.unsentOctets - this.#unacknowledgedOctets
+    this.#held.add((this.#ahead?.capacity ?? 0) + acknowledged - this.#held.octets)
   }
 
   #dropAhead(): void {
@@ -197,20 +204,37 @@ export class Http1Socket extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#onTaken = callback
     this.output.raw(chunk)
+    this.#written(chunk.length, callback)
   }
 
   override _writev(chunks: { chunk: Buffer }[], callback: (error?: Error | null) => void): void {
-    this.#onTaken = callback
-    for (const { chunk } of chunks) this.output.raw(chunk)
+    let octets = 0
+    for (const { chunk } of chunks) {
+      this.output.raw(chunk)
+      octets += chunk.length
+    }
+    this.#written(octets, callback)
   }
 
-  /** The kernel has taken what was in the output. */
+  /** Node writes no octets at all where it wants to be told when those before are out. */
+  #written(octets: number, callback: (error?: Error | null) => void): void {
+    if (this.output.unsentOctets > UNSENT_OCTETS_MAX) {
+      this.#onTaken = callback
+      this.#unacknowledgedOctets = octets
+    } else callback()
+    this.#count()
+  }
+
+  /** The kernel has taken what was written; more may be in the output by now. */
   drained(): void {
     const onTaken = this.#onTaken
-    this.#onTaken = null
-    onTaken?.()
+    if (onTaken !== null && this.output.unsentOctets <= UNSENT_OCTETS_MAX) {
+      this.#onTaken = null
+      this.#unacknowledgedOctets = 0
+      onTaken()
+    }
+    this.#count()
   }
 
   override _final(callback: () => void): void {

@@ -269,10 +269,11 @@ export class TypeSource {
 
   /** To the route's cluster; none where it is another one for each call. */
   #connections(): object[] {
-    const { findCluster, connect } = this.#route
-    const cluster = findCluster()
+    const cluster = this.#route.findCluster()
     if (cluster === undefined) return []
-    return [...cluster.endpoints].flatMap((endpoint) => cluster.pool(endpoint, connect).connections)
+    return [...cluster.endpoints].flatMap((endpoint) =>
+      cluster.poolsOf(endpoint).flatMap(({ connections }) => connections),
+    )
   }
 
   #read(path: string): Promise<DescriptorIndex> {

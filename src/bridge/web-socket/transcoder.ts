@@ -17,7 +17,7 @@ const SWITCHING_PROTOCOLS = 101
 
 /** What a call must know of the connection under its WebSocket. */
 export interface MessageSource {
-  /** Octets of memory held, and charged, for messages of the client's that are not whole. */
+  /** Octets of memory held, and charged: messages of the client's that are not whole, and the last it has not taken. */
   readonly heldOctets: number
   /** Lets go of them, and of all messages that follow. */
   discard(): void

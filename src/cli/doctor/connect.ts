@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { connect as connectSocket, isIP, type Socket } from "node:net"
 import { checkServerIdentity, connect as connectTls, type PeerCertificate, type TLSSocket } from "node:tls"
 import { systemClock } from "../../base/clock.ts"
+import { fixedName } from "../../config/endpoint-name.ts"
 import { type Finding, fine, trap, warning } from "./finding.ts"
 import type { Target } from "./targets.ts"
 
@@ -63,7 +64,7 @@ function unreachable(error: NodeJS.ErrnoException): Finding {
 
 async function connectSecurely(target: Target): Promise<Connected> {
   const tls = target.tls!
-  const name = tls.serverName ?? target.host ?? ""
+  const name = fixedName(tls) ?? target.host ?? ""
   const protocols = target.protocol === "http2" ? ["h2"] : (tls.alpnProtocols ?? [])
   let socket: TLSSocket
   try {

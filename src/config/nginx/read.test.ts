@@ -456,12 +456,18 @@ describe("grpc_ssl_name with variables", () => {
     expect(routeOf(location("")).action).toMatchObject({ tls: { serverName: "a.example", verify: false } }))
 
   test.each(["grpc_ssl_server_name on;", "grpc_ssl_verify on; grpc_ssl_trusted_certificate /a.pem;"])(
-    "is an error with %s",
+    "is what each call says with %s",
     (directives) =>
-      expect(messagesOf(read(`server { ${location(directives)} }`), "error")).toEqual([
-        "variables in grpc_ssl_name are not supported yet",
-      ]),
+      expect(routeOf(location(directives)).action).toMatchObject({ tls: { serverName: "$http_x_host" } }),
   )
+
+  test("is an error where one of them is unknown", () =>
+    expect(
+      messagesOf(
+        read(`server { ${location("grpc_ssl_server_name on;").replace("http_x_host", "nope")} }`),
+        "error",
+      ),
+    ).toEqual(['unknown "nope" variable']))
 })
 
 describe("answers", () => {

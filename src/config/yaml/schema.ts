@@ -195,28 +195,38 @@ const continuity = z.union([z.literal("none"), z.enum(presetNames), continuityOb
 
 const alpn = z.array(text().max(255)).min(1).optional()
 
-const upstreamTls = z
+const upstreamTlsShape = {
+  verify: z
+    .boolean()
+    .optional()
+    .describe(says("Check the upstream's certificate.", defaults.upstreamTls.verify)),
+  verifyDepth: count(0).optional().describe(says("", defaults.upstreamTls.verifyDepth)),
+  ca: text().optional().describe("File of trusted certificates."),
+  crl: text().optional().describe("File of their revocation lists, one of each."),
+  serverName: text()
+    .regex(/^[^$]+$/, { error: "must be a name" })
+    .optional()
+    .describe(says("Name to check and to send.", defaults.upstreamTls.serverName)),
+  sendServerName: z.boolean().optional().describe(says("Send SNI.", defaults.upstreamTls.sendServerName)),
+  cert: text().optional().describe("Our certificate, for an upstream that asks."),
+  key: text().optional(),
+  passwords: text().optional().describe("File of passphrases, one a line, of which one opens the key."),
+  protocols: z.array(text()).optional(),
+  ciphers: text().optional(),
+  alpn: alpn.describe("Protocols that TCP sessions offer."),
+}
+const upstreamTls = z.strictObject(upstreamTlsShape).meta({ id: "UpstreamTls" })
+const routeTls = z
   .strictObject({
-    verify: z
-      .boolean()
+    ...upstreamTlsShape,
+    serverName: template
       .optional()
-      .describe(says("Check the upstream's certificate.", defaults.upstreamTls.verify)),
-    verifyDepth: count(0).optional().describe(says("", defaults.upstreamTls.verifyDepth)),
-    ca: text().optional().describe("File of trusted certificates."),
-    crl: text().optional().describe("File of their revocation lists, one of each."),
-    serverName: text()
-      .optional()
-      .describe(says("Name to check and to send.", defaults.upstreamTls.serverName)),
-    sendServerName: z.boolean().optional().describe(says("Send SNI.", defaults.upstreamTls.sendServerName)),
-    cert: text().optional().describe("Our certificate, for an upstream that asks."),
-    key: text().optional(),
-    passwords: text().optional().describe("File of passphrases, one a line, of which one opens the key."),
-    protocols: z.array(text()).optional(),
-    ciphers: text().optional(),
-    alpn: alpn.describe("Protocols that TCP sessions offer."),
+      .describe(says("Name to check and to send, with $variables.", defaults.upstreamTls.serverName)),
   })
-  .meta({ id: "UpstreamTls" })
-const tlsToUpstream = z.union([z.boolean(), upstreamTls], { error: "must be true, false or a map" })
+  .meta({ id: "RouteTls" })
+const TLS_ERROR = "must be true, false or a map"
+const tlsToService = z.union([z.boolean(), upstreamTls], { error: TLS_ERROR })
+const tlsToUpstream = z.union([z.boolean(), routeTls], { error: TLS_ERROR })
 
 const settingsShape = {
   connectTimeout: someDuration
@@ -375,7 +385,7 @@ const settingsShape = {
     .optional()
     .describe(says("A redirect to a path says the port too.", defaults.settings.portInRedirect)),
   ...accessShape(template),
-  ...serviceShape(template, tlsToUpstream),
+  ...serviceShape(template, tlsToService),
   bridge: bridge.optional().describe(says("What browsers may speak.", defaults.settings.bridge)),
   continuity: continuity
     .optional()

@@ -1,8 +1,10 @@
 import { EventEmitter } from "node:events"
 import type { ServerResponse } from "node:http"
 import { expect, test } from "vitest"
+import { ManualClock } from "../../../test/support/manual-clock.ts"
 import { Counters } from "../../base/counters.ts"
 import { defaultLimits } from "../../base/limits.ts"
+import { Questions } from "../questions.ts"
 import { LongAnswers } from "./answers.ts"
 
 class Response extends EventEmitter {
@@ -71,4 +73,48 @@ test("while too much waits to be read there is no other, and it is counted", asy
   expect(finish).toHaveLength(1)
   finish.shift()!()
   await second.done
+})
+
+test("an answer whose client leaves while it is made waits for nobody", async () => {
+  const { finish, ask } = bed()
+  const left = ask(1000)
+  await Promise.resolve()
+  left.response.destroy()
+  finish.shift()!()
+  await left.done
+  const other = ask(1)
+  await Promise.resolve()
+  finish.shift()!()
+  await other.done
+})
+
+test("a data thread that is stuck holds up all who ask for as long as one, and once it speaks it is asked again", async () => {
+  const clock = new ManualClock()
+  const questions = new Questions(clock)
+  const ids: number[] = []
+  const thread = {
+    postMessage: (message: object) => void ("id" in message && ids.push(message.id as number)),
+  }
+  const answers = new LongAnswers({ limits: defaultLimits, counters: new Counters() })
+  const answeredMs: number[] = []
+  const ask = async () => {
+    await answers.inTurn(new Response() as unknown as ServerResponse, async () => {
+      const parts = await questions.ask(thread, { kind: "clusters" })
+      answeredMs.push(parts === null ? clock.now() : -1)
+    })
+  }
+  const asked = Promise.all(Array.from({ length: 10 }, ask))
+  for (let ms = 0; ms < 20_000; ms += 500) {
+    clock.advance(500)
+    await new Promise(setImmediate)
+  }
+  await asked
+  expect(answeredMs).toEqual(new Array(10).fill(5000))
+  expect(ids).toHaveLength(4)
+  questions.heard(thread)
+  const again = ask()
+  await new Promise(setImmediate)
+  questions.answered({ kind: "answer", id: ids[4]!, part: { kind: "clusters", clusters: [] }, isLast: true })
+  await again
+  expect(answeredMs.at(-1)).toBe(-1)
 })

@@ -42,6 +42,8 @@ export class LongAnswers {
 
   /** An answer has been handed over: so large it is, until it was read or its connection is closed. */
   handedOver(response: ServerResponse, octets: number): void {
+    // Its client has left: there is no other "close".
+    if (response.destroyed) return
     this.#unreadOctets += octets
     response.once("close", () => {
       this.#unreadOctets -= octets

@@ -153,6 +153,7 @@ function readingRoutes({ view, events, clock, xds, startedAtMs }: ApiOptions): A
         format:
           "yaml: as sluice.yaml has it, less what is the default anyway. Default: what `Accept` asks for, or JSON.",
       },
+      isLong: true,
       answer: { contentType: "application/json", description: "As `Config` of the package's model." },
       handle({ query, header }) {
         const config = maskedConfig(view.config)
@@ -168,6 +169,7 @@ function readingRoutes({ view, events, clock, xds, startedAtMs }: ApiOptions): A
       path: "/xds",
       summary: "The xDS server: names that clients may ask for, and who has what. 404 where there is none.",
       query: xdsQuery,
+      isLong: true,
       answer: shapes.xds,
       handle: ({ query }) => ({ json: xdsOf(xds, query) }),
     },
@@ -177,6 +179,7 @@ function readingRoutes({ view, events, clock, xds, startedAtMs }: ApiOptions): A
       summary:
         "What the control plane of `--xds` has said, as Envoy shows it, with every secret masked. 404 where there is none.",
       query: configDumpQuery,
+      isLong: true,
       answer: { contentType: "application/json", description: "As Envoy's `envoy.admin.v3.ConfigDump`." },
       handle: ({ query }) => ({ json: configDump(view.controlPlane, query) }),
     },

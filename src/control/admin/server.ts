@@ -16,6 +16,14 @@ const IDLE_MS = 60_000
 /** Requests of a connection that were not answered yet. Nothing that asks the admin API sends more before an answer. */
 const PIPELINED_MAX = 16
 
+/** What a connection has asked. */
+interface Asked {
+  /** Requests that were not answered yet. */
+  unanswered: number
+  /** The answer to the last of them was read, or will never be. */
+  isLastRead: Promise<void>
+}
+
 interface Match {
   readonly route: AdminRoute
   readonly params: Record<string, string>
@@ -32,8 +40,8 @@ export class AdminServer {
   /** Ends the streams of events. */
   readonly #ending = new Set<() => void>()
   readonly #longAnswers: LongAnswers
-  /** Requests that were not answered yet, by their connection. */
-  readonly #unanswered = new WeakMap<Socket, number>()
+  /** Connections that have asked. */
+  readonly #asked = new WeakMap<Socket, Asked>()
 
   constructor(routes: readonly AdminRoute[], rules: AccessRules, log: Log, bounds: AdminBounds) {
     const { limits, counters } = bounds
@@ -53,11 +61,11 @@ export class AdminServer {
       },
       (request, response) => void this.#answer(request, response),
     )
-    // Of what is sent nothing was read for so long. A connection without a question has its own time.
+    // Of what is sent nothing was read for so long. A connection that has not asked yet has its own time.
     this.#server.timeout = limits.adminUnreadMs
     this.#server.on("timeout", (socket) => {
       if (socket.writableLength > 0) counters.add(counterIds.admin_readers_dropped)
-      else if ((this.#unanswered.get(socket) ?? 0) > 0) return
+      else if (this.#asked.get(socket)?.unanswered !== 0) return
       socket.destroy()
     })
     this.#server.maxConnections = limits.adminConnectionsMax
@@ -105,11 +113,12 @@ export class AdminServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on("error", () => {})
-    if (!this.#isTaken(request, response)) return
+    if (!(await this.#isTaken(request, response))) return
     try {
       const match = await this.#matchOf(request)
       const answer = async () => {
         const made = await match.handle()
+        if (response.destroyed) return
         if ("start" in made) this.#stream(made, request, response)
         else this.#longAnswers.handedOver(response, send(request, response, made))
       }
@@ -127,15 +136,29 @@ export class AdminServer {
     }
   }
 
-  /** Whether one more of its connection is answered: who asks without end, and reads no answer, is not. */
-  #isTaken({ socket }: IncomingMessage, response: ServerResponse): boolean {
-    const many = (this.#unanswered.get(socket) ?? 0) + 1
-    this.#unanswered.set(socket, many)
-    response.once("close", () => this.#unanswered.set(socket, this.#unanswered.get(socket)! - 1))
-    if (many <= PIPELINED_MAX) return true
-    if (!socket.destroyed) this.#counters.add(counterIds.admin_requests_refused)
-    socket.destroy()
-    return false
+  /**
+   * Whether one more of its connection is answered: who asks without end, and reads no answer, is not. Resolves once the answer
+   * before it was read: it cannot leave earlier, and would wait here in full.
+   */
+  async #isTaken({ socket }: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const asked = this.#asked.get(socket) ?? { unanswered: 0, isLastRead: Promise.resolve() }
+    this.#asked.set(socket, asked)
+    const isBeforeRead = asked.isLastRead
+    asked.unanswered++
+    asked.isLastRead = new Promise((resolve) =>
+      response.once("close", () => {
+        asked.unanswered--
+        resolve()
+      }),
+    )
+    if (asked.unanswered > PIPELINED_MAX) {
+      if (!socket.destroyed) this.#counters.add(counterIds.admin_requests_refused)
+      socket.destroy()
+      return false
+    }
+    await isBeforeRead
+    // Without a socket it never leaves: the answer before it was the last of its connection.
+    return response.socket !== null && !response.destroyed
   }
 
   /** The route that answers, and how. Errors: throws AdminError. */

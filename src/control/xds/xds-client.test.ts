@@ -402,6 +402,23 @@ describe("a control plane that goes", () => {
     expect(bed.applied.slice(before)).toEqual(["l -> d", "l -> d"])
   })
 
+  test("what cannot be put in force is told, and what it says next is put in force", async () => {
+    const bed = await whole()
+    await bed.say(CLUSTER, "2", cluster("c"), cluster("d"))
+    await bed.say(ENDPOINTS, "2", endpoints("c", 1), endpoints("d", 2))
+    const before = bed.applied.length
+    const failing = Promise.reject(new Error("a bug"))
+    failing.catch(() => {})
+    bed.gate = failing
+    await bed.say(ROUTES, "2", routes("routes", everything("d")))
+    bed.gate = Promise.resolve()
+    await bed.say(ROUTES, "3", routes("routes", everything("c")))
+    expect(bed.applied.slice(before)).toEqual(["l -> d", "l -> c"])
+    expect(bed.lines.saying("unexpected error: what the control plane said is not in force")).toEqual([
+      { error: expect.stringContaining("Error: a bug") as string },
+    ])
+  })
+
   test("what it sends is no message: the stream ends, nothing else does", async () => {
     const bed = await whole()
     await bed.nonsense()

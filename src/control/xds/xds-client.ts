@@ -333,7 +333,15 @@ export class XdsClient implements Assignments {
   async #apply(): Promise<void> {
     while (this.#isDirty) {
       this.#isDirty = false
-      await this.#options.apply(this.#warming.live)
+      try {
+        await this.#options.apply(this.#warming.live)
+      } catch (error) {
+        // What comes next may be better.
+        const reason = error instanceof Error ? (error.stack ?? "") : String(error)
+        this.#options.log.error("unexpected error: what the control plane said is not in force", {
+          error: reason,
+        })
+      }
     }
     this.#isApplying = false
   }

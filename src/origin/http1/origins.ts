@@ -1,6 +1,7 @@
 import type { Connector } from "../../cluster/connectors.ts"
 import type { Network } from "../../net/network.ts"
 import type { TlsUpstream } from "../../net/tls-upstream.ts"
+import { ConnectorTable, type ConnectorTableOptions } from "../../relay/upstream/connector-table.ts"
 import type { LegConnection } from "../../relay/upstream/leg-connection.ts"
 import { Http1Origin } from "./connection.ts"
 import type { OriginContext } from "./context.ts"
@@ -9,6 +10,8 @@ import type { ExchangeSettings } from "./exchange.ts"
 export interface Http1OriginsOptions {
   readonly context: OriginContext
   readonly network: Network
+  /** Of names that calls say. */
+  readonly names: ConnectorTableOptions
   /** A connection was started, or is gone. */
   onConnect(): void
   onClosed(): void
@@ -19,39 +22,37 @@ export interface OriginSettings extends ExchangeSettings {
   readonly tls: TlsUpstream | null
   readonly bindAddress: string | null
   readonly socketKeepalive: boolean
+  /** The name that a call says, in place of that of the TLS settings. */
+  readonly serverName?: string
 }
 
 /** The connections to HTTP/1.1 backends, and the connectors that make them. */
 export class Http1Origins {
   readonly connections = new Set<Http1Origin>()
   readonly #options: Http1OriginsOptions
-  /** By TLS settings, then by the rest of them. */
-  readonly #connectors = new Map<TlsUpstream | null, Map<string, Connector<LegConnection>>>()
+  readonly #connectors: ConnectorTable
 
   constructor(options: Http1OriginsOptions) {
     this.#options = options
+    this.#connectors = new ConnectorTable(options.names)
   }
 
   /** The one connector for these settings: pools are told apart by it. */
   connector({ tls, ...settings }: OriginSettings): Connector<LegConnection> {
-    const connectors = this.#connectors.get(tls) ?? new Map<string, Connector<LegConnection>>()
-    this.#connectors.set(tls, connectors)
     const key = JSON.stringify(settings)
-    const connector = connectors.get(key) ?? this.#makeConnector({ tls, ...settings })
-    connectors.set(key, connector)
-    return connector
+    const make = (): Connector<LegConnection> => this.#makeConnector({ tls, ...settings })
+    if (settings.serverName === undefined) return this.#connectors.of(tls, key, make)
+    return this.#connectors.named(tls, key, make)
   }
 
   /** No route has these TLS settings any more. Returns the connectors that are gone with them. */
   retireConnectors(tls: TlsUpstream): Connector<LegConnection>[] {
-    const retired = [...(this.#connectors.get(tls)?.values() ?? [])]
-    this.#connectors.delete(tls)
-    return retired
+    return this.#connectors.retire(tls)
   }
 
   #makeConnector(settings: OriginSettings): Connector<LegConnection> {
     const { context, network, onConnect, onClosed } = this.#options
-    const { tls, bindAddress, socketKeepalive } = settings
+    const { tls, bindAddress, socketKeepalive, serverName } = settings
     return (endpoint, pool, cluster) => {
       const connection = new Http1Origin({
         context,
@@ -61,7 +62,10 @@ export class Http1Origins {
         cluster,
         isTls: tls !== null,
         dial: () => {
-          const socket = (tls ?? network).connectStream(endpoint.config, bindAddress)
+          const socket =
+            tls === null
+              ? network.connectStream(endpoint.config, bindAddress)
+              : tls.connectStream(endpoint.config, bindAddress, serverName)
           if (socketKeepalive) socket.setKeepAlive(true)
           return socket
         },

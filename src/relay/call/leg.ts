@@ -100,7 +100,7 @@ export class Leg implements AttemptRecord, Waiter<LegConnection>, UpstreamStream
 
   /** Asks for a place, now or after a while. The owner may be told before this returns. */
   begin(afterMs = 0): void {
-    const pool = this.#cluster.pool(this.endpoint, this.#owner.route.connect)
+    const pool = this.#cluster.pool(this.endpoint, this.#owner.route.connectorFor(this.#owner))
     const lease = afterMs > 0 ? null : pool.tryLease()
     if (lease === null) this.#waitFor(pool, afterMs)
     else this.onLease(lease)

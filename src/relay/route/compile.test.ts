@@ -41,7 +41,32 @@ describe("a route", () => {
     ["proxy_pass http://c1;", true],
     ["return 204;", false],
   ])("%s has connections of its own: %s", (text, has) => {
-    expect(routeOf(`location / { ${text} }`, "/?to=c1").connect !== null).toBe(has)
+    expect(server(`location / { ${text} }`).begin("/?to=c1").connector !== null).toBe(has)
+  })
+
+  test.each([
+    ["grpcs://c1", "grpc_ssl_name $arg_n;", undefined],
+    ["grpcs://c1", "grpc_ssl_name c.test; grpc_ssl_server_name on;", undefined],
+    ["grpcs://c1", "grpc_ssl_name $arg_n; grpc_ssl_server_name on;", "b.test"],
+    ["grpcs://$arg_to", "grpc_ssl_name x.$arg_n; grpc_ssl_server_name on;", "x.b.test"],
+    ["https://c1", "proxy_ssl_name $arg_n; proxy_ssl_server_name on;", "b.test"],
+  ])("to %s with %j a call says the name of its endpoint: %s", (to, text, name) => {
+    const pass = to.startsWith("https") ? "proxy_pass" : "grpc_pass"
+    const bed = server(`location / { ${pass} ${to}; ${text} }`)
+    expect(bed.begin("/?to=c1&n=B.test").connector).toHaveProperty("serverName", name)
+  })
+
+  test.each([
+    ["b.test:8443", "b.test"],
+    ["[::1]:8443", "[::1]"],
+    ["[::1", "["],
+    ["", ""],
+    [":1", ""],
+    ["a".repeat(255), "a".repeat(255)],
+    ["a".repeat(256), ""],
+  ])("of %j its endpoint's name is %j", (said, name) => {
+    const bed = server("location / { grpc_pass grpcs://c1; grpc_ssl_name $arg_n; grpc_ssl_server_name on; }")
+    expect(bed.begin(`/?n=${said}`).connector).toHaveProperty("serverName", name)
   })
 
   test.each([

@@ -8,6 +8,7 @@ import { admissionPhases } from "./admission-phases.ts"
 import { hasStreamTimeouts, limitCall } from "./call-limits.ts"
 import { compileAction, compileReturn } from "./compile-action.ts"
 import { compilePlans, hasNamedCursor, onePlan, type PlanOf } from "./continuity-plan.ts"
+import { connectorFor } from "./endpoint-connector.ts"
 import { compileErrorPages } from "./error-page.ts"
 import type { ResponseRewrite } from "./head-rewrite.ts"
 import { compileMessageRates } from "./message-rates.ts"
@@ -71,13 +72,12 @@ function makeRoute(
   /** Before all that is its own. */
   conditions: readonly Phase[] = [],
 ): Omit<Route, "name" | "meter"> {
-  const { table, findCluster, openLog, connectAs } = parts
+  const { table, findCluster, openLog } = parts
   const errorStatuses = new Map<number, { grpcStatus: number; message: Template }>()
   for (const { httpStatuses, grpcStatus, grpcMessage } of settings.errorStatuses)
     for (const status of httpStatuses)
       if (!errorStatuses.has(status))
         errorStatuses.set(status, { grpcStatus, message: compileTemplate(grpcMessage, "header", table) })
-  const tls = action.kind === "cluster" || action.kind === "variable" ? action.tls : null
   const { maxBodyOctets } = settings
   const trace = settings.trace === null ? null : new TracePlan(settings.trace, table)
   const { planOf, learn } = continuityOf(settings, parts)
@@ -99,12 +99,7 @@ function makeRoute(
     locationPhases,
     serverSteps,
     findCluster: () => (action.kind === "cluster" ? findCluster(action.cluster, false, false) : undefined),
-    connect:
-      action.kind === "proxy"
-        ? parts.connectHttp1(action, settings)
-        : tls === null && settings.bindAddress === null && !settings.socketKeepalive
-          ? null
-          : connectAs(tls, settings),
+    connectorFor: connectorFor(action, settings, parts),
     settings,
     continuity: planOf,
     trace,

@@ -1,7 +1,6 @@
 import type { Cluster } from "../../cluster/cluster.ts"
-import type { Connector } from "../../cluster/connectors.ts"
 import type { FilesConfig } from "../../config/files-model.ts"
-import type { ProxyAction, RouteSettings, UpstreamTlsConfig } from "../../config/model.ts"
+import type { RouteSettings } from "../../config/model.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import type { Template } from "../../record/template.ts"
@@ -9,13 +8,14 @@ import type { VariableTable } from "../../record/variable-table.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { AdmissionParts } from "./admission-phases.ts"
 import type { CursorFieldsOf } from "./continuity-plan.ts"
+import type { ConnectorParts } from "./endpoint-connector.ts"
 import type { HeadRewrites } from "./head-rewrites.ts"
 import type { RegexOf } from "./regexes.ts"
 import type { Phase, Verdict } from "./route.ts"
 import type { RouteMeter } from "./route-meter.ts"
 
 /** What routes are made of beside their own configuration. */
-export interface RouteParts extends AdmissionParts {
+export interface RouteParts extends AdmissionParts, ConnectorParts {
   readonly table: VariableTable
   /** Of one regex. */
   readonly stepsMax: number
@@ -23,9 +23,6 @@ export interface RouteParts extends AdmissionParts {
   readonly headRewrites: HeadRewrites
   findCluster(name: string, mayResolve: boolean, needsPort: boolean): Cluster<LegConnection> | undefined
   openLog(config: RouteSettings["accessLogs"][number]): AccessLog
-  connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): Connector<LegConnection>
-  /** To backends that speak HTTP/1.1. */
-  connectHttp1(action: ProxyAction, settings: RouteSettings): Connector<LegConnection>
   /** Null: routes are not counted. */
   meterOf(server: string, route: string): RouteMeter | null
   cursorFieldsOf(descriptorSet: string): CursorFieldsOf

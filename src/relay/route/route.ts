@@ -2,7 +2,6 @@ import type { Counters } from "../../base/counters.ts"
 import type { Limits } from "../../base/limits.ts"
 import type { TimerWheel } from "../../base/timer-wheel.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
-import type { Connector } from "../../cluster/connectors.ts"
 import type { RouteSettings } from "../../config/model.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { AccessLog } from "../../log/access-log.ts"
@@ -17,6 +16,7 @@ import type { Admission } from "../overload/admission.ts"
 import type { CutCalls } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import type { CursorFields, PlanOf } from "./continuity-plan.ts"
+import type { ConnectorFor } from "./endpoint-connector.ts"
 import type { ResponseRewrite } from "./head-rewrite.ts"
 import type { MessageRates } from "./message-rates.ts"
 import type { RouteMeter } from "./route-meter.ts"
@@ -45,7 +45,7 @@ export interface Route {
   /** Where all its calls go; undefined where they are answered here, or each says itself where it goes. */
   readonly findCluster: () => Cluster<LegConnection> | undefined
   /** How connections to its endpoints are made, where that is not the cluster's own way: over TLS, for one. */
-  readonly connect: Connector<LegConnection> | null
+  readonly connectorFor: ConnectorFor
   readonly settings: RouteSettings
   /** Null: streams end with their backend. */
   readonly continuity: PlanOf | null

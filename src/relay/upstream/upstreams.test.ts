@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest"
 import { CallBed } from "../../../test/support/call-bed.ts"
 import { FakeLink } from "../../../test/support/fake-link.ts"
 import { settings, settingsAck } from "../../../test/support/frame-dsl.ts"
+import type { Connector } from "../../cluster/connectors.ts"
 import { Endpoint } from "../../cluster/endpoint.ts"
 import type { Pool } from "../../cluster/pool.ts"
 import { defaultCluster, defaultEndpoint } from "../../config/defaults.ts"
@@ -22,10 +23,11 @@ function bedOf() {
   const { context } = new CallBed()
   const lines: string[] = []
   const links: FakeLink[] = []
+  const dropped: Connector<LegConnection>[] = []
   const connectBy =
     (name: string) =>
-    (_config: unknown, bindAddress: string | null): Socket => {
-      lines.push(`${name} from ${bindAddress}`)
+    (_config: unknown, bindAddress: string | null, _onOctets: unknown, said?: string): Socket => {
+      lines.push(`${name} from ${bindAddress}${said === undefined ? "" : ` as ${said}`}`)
       return { setKeepAlive: (is: boolean) => lines.push(`keepalive ${is}`) } as unknown as Socket
     }
   const tls = (name: string): TlsUpstream => ({ connect: connectBy(name) }) as unknown as TlsUpstream
@@ -37,6 +39,7 @@ function bedOf() {
       links.push(link)
       return link.asLink
     },
+    names: { max: 2, onDropped: (connector) => void dropped.push(connector) },
     onConnect: () => lines.push("connect"),
     onClosed: () => lines.push("closed"),
   })
@@ -51,7 +54,7 @@ function bedOf() {
       defaultCluster(cluster),
     ) as UpstreamConnection
   }
-  return { upstreams, tls, lines, links, connect }
+  return { upstreams, tls, lines, links, dropped, connect }
 }
 
 describe("a connector", () => {
@@ -78,6 +81,25 @@ describe("a connector", () => {
     expect([...upstreams.connections]).toEqual([connection])
     connect({ tls: tls("tls"), bindAddress: "10.0.0.1", socketKeepalive: true })
     expect(lines).toEqual(["tls from 10.0.0.1", "keepalive true", "connect"])
+  })
+
+  test("is one for each name that calls say; the one longest unused goes where there are too many", () => {
+    const { upstreams, tls, lines, dropped, connect } = bedOf()
+    const settings = { ...PLAIN, tls: tls("tls") }
+    const of = (serverName: string) => upstreams.connector({ ...settings, serverName })
+    const [own, a, b] = [upstreams.connector(settings), of("a"), of("b")]
+    expect([of("a") === a, new Set([own, a, b]).size, dropped]).toEqual([true, 3, []])
+    const c = of("c")
+    expect([dropped, of("a") === a, of("c") === c]).toEqual([[b], true, true])
+    expect(of("b")).not.toBe(b)
+    expect([dropped, upstreams.connector(settings)]).toEqual([[b, a], own])
+    connect({ ...settings, serverName: "b" })
+    expect(lines).toEqual(["tls from null as b", "connect"])
+    // Those that are gone with their settings are none of the bound's any more.
+    expect(upstreams.retireConnectors(settings.tls)).toHaveLength(3)
+    const other = { ...PLAIN, tls: tls("other") }
+    for (const serverName of ["a", "b"]) upstreams.connector({ ...other, serverName })
+    expect(dropped).toEqual([b, a])
   })
 
   test("is gone with its TLS settings, and those are told that were", () => {

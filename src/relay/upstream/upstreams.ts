@@ -3,6 +3,7 @@ import type { Connector } from "../../cluster/connectors.ts"
 import type { Link } from "../../net/link.ts"
 import type { Network } from "../../net/network.ts"
 import type { TlsUpstream } from "../../net/tls-upstream.ts"
+import { ConnectorTable, type ConnectorTableOptions } from "./connector-table.ts"
 import type { LegConnection } from "./leg-connection.ts"
 import type { UpstreamStreamOwner } from "./stream-owner.ts"
 import { UpstreamConnection } from "./upstream.ts"
@@ -12,6 +13,8 @@ export interface UpstreamsOptions {
   context: UpstreamContext
   network: Network
   link(socket: Socket): Link
+  /** Of names that calls say. */
+  readonly names: ConnectorTableOptions
   /** A connection was started, or is gone. */
   onConnect(): void
   onClosed(): void
@@ -24,6 +27,8 @@ export interface ConnectSettings {
   bindAddress: string | null
   /** TCP keepalive. nginx: `grpc_socket_keepalive`. */
   socketKeepalive: boolean
+  /** The name that a call says, in place of that of the TLS settings. */
+  serverName?: string
 }
 
 /** The connections to endpoints, and the connectors that make them. */
@@ -32,11 +37,11 @@ export class Upstreams {
   /** Plain HTTP/2 with nothing special. */
   readonly plain: Connector<LegConnection>
   readonly #options: UpstreamsOptions
-  /** By TLS settings, then by the rest of them. */
-  readonly #connectors = new Map<TlsUpstream | null, Map<string, Connector<LegConnection>>>()
+  readonly #connectors: ConnectorTable
 
   constructor(options: UpstreamsOptions) {
     this.#options = options
+    this.#connectors = new ConnectorTable(options.names)
     this.plain = this.connector({ tls: null, bindAddress: null, socketKeepalive: false })
   }
 
@@ -59,23 +64,24 @@ export class Upstreams {
 
   /** The one connector for these settings: pools are told apart by it. */
   connector(settings: ConnectSettings): Connector<LegConnection> {
-    const { tls, bindAddress, socketKeepalive } = settings
-    const connectors = this.#connectors.get(tls) ?? new Map<string, Connector<LegConnection>>()
-    this.#connectors.set(tls, connectors)
+    const { tls, bindAddress, socketKeepalive, serverName } = settings
     const key = `${bindAddress} ${socketKeepalive}`
-    const connector = connectors.get(key) ?? this.#makeConnector(settings)
-    connectors.set(key, connector)
-    return connector
+    const make = (): Connector<LegConnection> => this.#makeConnector(settings)
+    if (serverName === undefined) return this.#connectors.of(tls, key, make)
+    return this.#connectors.named(tls, `${key} ${serverName}`, make)
   }
 
   /** No route has these TLS settings any more. Returns the connectors that are gone with them. */
   retireConnectors(tls: TlsUpstream): Connector<LegConnection>[] {
-    const retired = [...(this.#connectors.get(tls)?.values() ?? [])]
-    this.#connectors.delete(tls)
-    return retired
+    return this.#connectors.retire(tls)
   }
 
-  #makeConnector({ tls, bindAddress, socketKeepalive }: ConnectSettings): Connector<LegConnection> {
+  #makeConnector({
+    tls,
+    bindAddress,
+    socketKeepalive,
+    serverName,
+  }: ConnectSettings): Connector<LegConnection> {
     const { context, network, link, onConnect, onClosed } = this.#options
     return (endpoint, pool, cluster) => {
       const connection = new UpstreamConnection({
@@ -84,8 +90,10 @@ export class Upstreams {
         pool,
         cluster,
         dial: (onOctets) => {
-          const by = tls ?? network
-          const socket = by.connect(endpoint.config, bindAddress, onOctets)
+          const socket =
+            tls === null
+              ? network.connect(endpoint.config, bindAddress, onOctets)
+              : tls.connect(endpoint.config, bindAddress, onOctets, serverName)
           if (socketKeepalive) socket.setKeepAlive(true)
           return socket
         },

@@ -516,6 +516,33 @@ describe("clusters", () => {
     expect(sources).toEqual(new Array(61).fill(["cluster a"]))
   })
 
+  test("a chain of aggregates comes to an end, however long it is: eight within one another count", () => {
+    const within = (name: string, inner: string): Any =>
+      resource("envoy.config.cluster.v3.Cluster", {
+        name,
+        lbPolicy: "CLUSTER_PROVIDED",
+        clusterType: {
+          name: "aggregate",
+          typedConfig: {
+            "@type": "type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig",
+            clusters: [inner],
+          },
+        },
+      })
+    const last = resource("envoy.config.cluster.v3.Cluster", {
+      name: "0",
+      type: "STATIC",
+      loadAssignment: assignment("127.0.0.1"),
+    })
+    const accepted = new Accepted(20_000)
+    const chain = Array.from({ length: 10_000 }, (_, at) => within(`${at + 1}`, `${at}`))
+    expect(accept(accepted, CLUSTER, last, ...chain).nack).toBeNull()
+    const { clusters } = assemble(accepted)
+    expect(clusters).toHaveLength(10_001)
+    const led = clusters.filter(({ discovery }) => discovery.length > 0).map(({ name }) => name)
+    expect(led).toEqual(["0", "1", "2", "3", "4", "5", "6", "7", "8"])
+  })
+
   test("an aggregate has the settings of its first cluster that is there", () => {
     const aggregate = (name: string, ...clusters: string[]) =>
       resource("envoy.config.cluster.v3.Cluster", {

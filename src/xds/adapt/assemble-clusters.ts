@@ -71,7 +71,7 @@ function endpointsOf(
   plan: ClusterPlan,
   clusters: LivePlans["clusters"],
 ): Pick<ClusterConfig, "endpoints" | "discovery"> {
-  const parts = partsOf(plan, clusters, new Set())
+  const parts = partsOf(plan, clusters, new Set(), 0)
   const services = [...new Set(parts.flatMap((part) => ("service" in part ? [part.service] : [])))]
   const source = { kind: "xds" as const, services }
   return {
@@ -83,12 +83,18 @@ function endpointsOf(
 
 type Part = { readonly service: string } | { readonly names: ClusterConfig["endpoints"] }
 
-/** `seen`: clusters that are in already. Each is once, so that clusters within one another come to an end. */
+/**
+ * `seen`: clusters that are in already. Each is once, so that clusters within one another come to an end; and a chain of them
+ * comes to one at `DEPTH_MAX`, however long it is.
+ */
 function partsOf(
   { name, endpoints }: ClusterPlan,
   clusters: LivePlans["clusters"],
   seen: Set<string>,
+  depth: number,
 ): Part[] {
+  // Not seen: it may be nearer by another way.
+  if (endpoints.kind === "aggregate" && depth === DEPTH_MAX) return []
   seen.add(name)
   switch (endpoints.kind) {
     case "service":
@@ -101,7 +107,7 @@ function partsOf(
       return endpoints.clusters.flatMap((inner, at) => {
         const plan = clusters.get(inner)
         if (plan === undefined || seen.has(inner)) return []
-        const parts = partsOf(plan, clusters, seen)
+        const parts = partsOf(plan, clusters, seen, depth + 1)
         // Names behind the first cluster are used when no endpoint of that can be.
         return at === 0
           ? parts

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf"
 import { anyPack } from "@bufbuild/protobuf/wkt"
+import { fixedName } from "../../config/endpoint-name.ts"
 import type { ClusterConfig, OutlierDetectionConfig } from "../../config/model.ts"
 import type { UpstreamTlsConfig } from "../../config/shared-model.ts"
 import {
@@ -54,8 +55,9 @@ export function clusterResource({ name, config, tls }: ReachedCluster): Cluster 
 
 /** Certificates are of the client's machine: its bootstrap says where, by the name of the file here. */
 function transportSocket(tls: UpstreamTlsConfig) {
+  const name = fixedName(tls)
   const context = create(UpstreamTlsContextSchema, {
-    ...(tls.sendServerName && tls.serverName !== null && { sni: tls.serverName }),
+    ...(tls.sendServerName && name !== null && { sni: name }),
     commonTlsContext: {
       ...(tls.certFile !== null && {
         tlsCertificateProviderInstance: { instanceName: providerName(tls) },
@@ -65,8 +67,8 @@ function transportSocket(tls: UpstreamTlsConfig) {
         value: {
           caCertificateProviderInstance: { instanceName: providerName(tls) },
           ...(tls.verify &&
-            tls.serverName !== null && {
-              matchSubjectAltNames: [{ matchPattern: { case: "exact", value: tls.serverName } }],
+            name !== null && {
+              matchSubjectAltNames: [{ matchPattern: { case: "exact", value: name } }],
             }),
         },
       },

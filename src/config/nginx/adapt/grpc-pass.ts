@@ -105,18 +105,17 @@ export function upstreamTls(
   const written = value(`${family}_ssl_name`)
   const isUsed = flag(`${family}_ssl_verify`) || flag(`${family}_ssl_server_name`)
   const isFixed = written === null || !hasVariables(written.text)
-  if (!isFixed && isUsed) {
-    const hint = "connections are shared by calls, so their name is fixed: write a location for each"
-    adapter.report.error(written.span, `variables in ${family}_ssl_name are not supported yet`, hint)
-  } else if (!isFixed) {
+  if (!isFixed && !isUsed) {
     adapter.report.note(written.span, `${family}_ssl_name`, "the name is neither checked nor sent")
-  }
+  } else if (!isFixed && adapter.protocol === "tcp") {
+    adapter.report.error(written.span, `variables in ${family}_ssl_name are not supported yet`)
+  } else if (!isFixed) adapter.variables.check(written, adapter.report)
   const tls: UpstreamTlsConfig = {
     ...defaultUpstreamTls(),
     verify: flag(`${family}_ssl_verify`),
     caFile: file(`${family}_ssl_trusted_certificate`),
     crlFile: file(`${family}_ssl_crl`),
-    serverName: isFixed ? (written?.text ?? host) : host,
+    serverName: isFixed || isUsed ? (written?.text ?? host) : host,
     sendServerName: flag(`${family}_ssl_server_name`),
     certFile: file(`${family}_ssl_certificate`),
     keyFile: file(`${family}_ssl_certificate_key`),

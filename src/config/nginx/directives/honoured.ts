@@ -306,7 +306,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["grpc_ssl_certificate_key", "HSL 1", "its private key"],
   ["grpc_ssl_password_file", "HSL 1", "passphrases, one a line, of which one opens it"],
   ["grpc_ssl_ciphers", "HSL 1", "OpenSSL's cipher list"],
-  ["grpc_ssl_name", "HSL 1", "name that the endpoint's certificate must have"],
+  ["grpc_ssl_name", "HSL 1", "name that the endpoint's certificate must have, with variables"],
   ["grpc_ssl_protocols", "HSL 1+*", "TLSv1 to TLSv1.3"],
   ["grpc_ssl_server_name", "HSL flag", "send that name as SNI"],
   ["grpc_ssl_crl", "HSL 1", "revocation lists of these authorities, one of each; with `grpc_ssl_verify`"],

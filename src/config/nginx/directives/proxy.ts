@@ -48,7 +48,7 @@ export const PROXY: [name: string, shape: string, does: string][] = [
   ["proxy_ssl_certificate_key", "HSL 1*", "its private key"],
   ["proxy_ssl_password_file", "HSL 1", "passphrases, one a line, of which one opens it"],
   ["proxy_ssl_ciphers", "HSL 1", "OpenSSL's cipher list"],
-  ["proxy_ssl_name", "HSL 1", "name that the backend's certificate must have"],
+  ["proxy_ssl_name", "HSL 1", "name that the backend's certificate must have, with variables"],
   ["proxy_ssl_protocols", "HSL 1+*", "TLSv1 to TLSv1.3"],
   ["proxy_ssl_server_name", "HSL flag", "send that name as SNI"],
   ["proxy_ssl_crl", "HSL 1", "revocation lists of these authorities, one of each; with `proxy_ssl_verify`"],

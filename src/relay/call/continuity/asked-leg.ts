@@ -30,7 +30,7 @@ export class AskedLeg {
   ask(leg: Leg, moved: MovedLeg): boolean {
     if (this.#request !== null) return true
     const { cluster, route, record, context } = this.#call
-    const pool = cluster!.pool(leg.endpoint, route.connect)
+    const pool = cluster!.pool(leg.endpoint, route.connectorFor(this.#call))
     const list = route.requestRewrite.apply(record.head.list, record, context.env)
     const onAnswer = (isAgreed: boolean): void => {
       this.#request = null

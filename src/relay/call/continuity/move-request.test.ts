@@ -74,12 +74,18 @@ describe("a backend is asked to hand a leg off", () => {
     ])
   })
 
-  test("and where its head does not say so, by plain HTTP", () => {
-    const { request, take } = bedOf()
+  test.each<[string, list: string[], where: string]>([
+    [
+      "a host alone",
+      [":scheme", "http", ":path", "/s/m", "host", "b.test"],
+      ":scheme http :authority b.test",
+    ],
+    ["both", [":scheme", "http", ":authority", "a.test", "host", "b.test"], ":scheme http :authority a.test"],
+    ["neither, nor a scheme", [], ":scheme http"],
+  ])("whose head may say %s", (_, list, where) => {
+    const { request, take } = bedOf({ list })
     request.begin()
-    expect(take()[0]).toBe(
-      `open :method POST :scheme http :authority  :path /continuity.v1.Continuity/Move ${HEAD}`,
-    )
+    expect(take()[0]).toBe(`open :method POST ${where} :path /continuity.v1.Continuity/Move ${HEAD}`)
   })
 
   test("once there is a place on a connection", () => {

@@ -57,9 +57,12 @@ export class MoveRequest implements Waiter<LegConnection>, UpstreamStreamOwner {
     this.#pool = pool
     this.#message = moveMessage(moved)
     this.#onAnswer = onAnswer
-    const where = [":scheme", list.get(":scheme") ?? "http", ":authority", list.get(":authority") ?? ""]
+    const authority = list.get(":authority") ?? list.get("host") ?? ""
+    // None rather than an empty one, which no URI of HTTP may have: RFC 9110 §4.2.1.
+    const where = authority === "" ? [] : [":authority", authority]
     this.#head = new HeaderList([
-      ...[":method", "POST", ...where, ":path", PATH, "te", "trailers"],
+      ...[":method", "POST", ":scheme", list.get(":scheme") ?? "http", ...where, ":path", PATH],
+      ...["te", "trailers"],
       ...["content-type", "application/grpc", "grpc-timeout", `${timeoutMs}m`],
     ])
   }
