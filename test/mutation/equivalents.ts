@@ -31,7 +31,6 @@ export const equivalents: readonly Equivalents[] = [
         "this.#withheld.size > 0 → true",
         "this.#withheld.size > 0 → (this.#withheld.size) >= (0)",
       ],
-      "if (this.#spares.length === 0) return": ["this.#spares.length === 0 → false"],
       "if (this.#withheld.size > 0) this.#withheld.delete": [
         "this.#withheld.size > 0 → true",
         "this.#withheld.size > 0 → (this.#withheld.size) >= (0)",
@@ -604,7 +603,7 @@ export const equivalents: readonly Equivalents[] = [
     why: "what needs no mending is mended to the same, and is then read to the same",
     at: {
       'if (typeof head !== "string") return head': ['typeof head !== "string" → false'],
-      "return tidy === list ? head : readRequest(tidy)": ["tidy === list → false"],
+      "return tidy === list ? head : readRequest(tidy, hostProblem)": ["tidy === list → false"],
       "return tidy === list ? head : readResponse(tidy)": ["tidy === list → false"],
       "if (tidy === list) return result": ["tidy === list → false"],
     },
