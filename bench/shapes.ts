@@ -148,7 +148,7 @@ export const SHAPES: readonly Shape[] = [
   },
   {
     ...idle(100, 100, "continuity-idle"),
-    title: "Sluice's continuity off and on: 10,000 idle streams, of each a message of 100 B is kept",
+    title: "Sluice's continuity off and on: 10,000 idle streams, a message of 100 B kept of each",
     spec: {
       kind: "bidi",
       connections: 100,
