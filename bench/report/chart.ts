@@ -12,6 +12,8 @@ export interface Bar {
 
 const WIDTH = 760
 const LABEL_WIDTH = 120
+/** Of a letter of a label, in bold. */
+const LETTER_WIDTH = 8
 const TEXT_WIDTH = 150
 const BAR_HEIGHT = 22
 const ROW_HEIGHT = 34
@@ -40,8 +42,9 @@ export function barChart(title: string, axis: string, bars: readonly Bar[]): str
     ...bars.map(({ value, max }) => Math.max(finite(value), finite(max))),
     Number.MIN_VALUE,
   )
-  const scale = (WIDTH - LABEL_WIDTH - TEXT_WIDTH) / largest
-  const rows = bars.map((bar, index) => drawBar(bar, TOP + index * ROW_HEIGHT, scale))
+  const left = Math.max(LABEL_WIDTH, ...bars.map(({ label }) => 10 + LETTER_WIDTH * label.length))
+  const scale = (WIDTH - left - TEXT_WIDTH) / largest
+  const rows = bars.map((bar, index) => drawBar(bar, left, TOP + index * ROW_HEIGHT, scale))
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escapeText(title)}">
 <style>${STYLE}
 </style>
@@ -52,16 +55,16 @@ ${rows.join("\n")}
 `
 }
 
-function drawBar(bar: Bar, top: number, scale: number): string {
+function drawBar(bar: Bar, left: number, top: number, scale: number): string {
   const middle = top + BAR_HEIGHT / 2
   const strong = bar.tone === "subject" ? ' class="strong"' : ""
-  const label = `<text${strong} x="${LABEL_WIDTH - 10}" y="${middle + 4.5}" text-anchor="end">${escapeText(bar.label)}</text>`
+  const label = `<text${strong} x="${left - 10}" y="${middle + 4.5}" text-anchor="end">${escapeText(bar.label)}</text>`
   if (!Number.isFinite(bar.value)) {
-    return `${label}<text class="none" x="${LABEL_WIDTH}" y="${middle + 4.5}">${escapeText(bar.text)}</text>`
+    return `${label}<text class="none" x="${left}" y="${middle + 4.5}">${escapeText(bar.text)}</text>`
   }
-  const x = (value: number) => (LABEL_WIDTH + Math.max(0, value) * scale).toFixed(1)
+  const x = (value: number) => (left + Math.max(0, value) * scale).toFixed(1)
   const width = Math.max(1, bar.value * scale).toFixed(1)
-  const rect = `<rect class="${bar.tone}" x="${LABEL_WIDTH}" y="${top}" width="${width}" height="${BAR_HEIGHT}" rx="3"/>`
+  const rect = `<rect class="${bar.tone}" x="${left}" y="${top}" width="${width}" height="${BAR_HEIGHT}" rx="3"/>`
   const range =
     bar.max > bar.min
       ? `<line class="range" x1="${x(bar.min)}" x2="${x(bar.max)}" y1="${middle}" y2="${middle}"/>`

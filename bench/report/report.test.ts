@@ -147,6 +147,13 @@ describe("charts", () => {
     expect(svg).toContain("prefers-color-scheme: dark")
   })
 
+  test("bars begin behind the longest label", () => {
+    const bar = { value: 1, min: 1, max: 1, text: "1", tone: "subject" as const }
+    const begin = (label: string) =>
+      Number(/<rect[^>]* x="(\d+)"/.exec(barChart("t", "a", [{ ...bar, label }]))![1])
+    expect([begin("sluice"), begin("sluice-continuity-0")]).toEqual([120, 162])
+  })
+
   test("text is escaped, and nothing but numbers is drawn", () => {
     const bar = { label: "<a&b>", value: Number.NaN, min: 0, max: 0, text: "none", tone: "rival" as const }
     const svg = barChart('a "title"', "axis", [bar])
