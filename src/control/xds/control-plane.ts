@@ -15,6 +15,8 @@ import { XdsClient, type XdsClientOptions } from "./xds-client.ts"
 
 /** A start waits so long for the first configuration; what comes later is taken over then. */
 const FIRST_CONFIG_MS = 15_000
+/** So many problems are told once each; then the oldest may be told again. */
+const PROBLEMS_MAX = 1000
 
 export interface ControlPlaneOptions {
   /** The bootstrap file. */
@@ -32,6 +34,7 @@ export class ControlPlane {
   readonly #log: Log
   readonly #clock: Clock
   readonly #targets: ReturnType<typeof readBootstrap>["targets"]
+  /** That were told. */
   readonly #problems = new Set<string>()
   #base: Config
   /** What the configuration that was asked for last was made of. */
@@ -87,7 +90,7 @@ export class ControlPlane {
   /** From now on changes are put in force by `putInForce`. */
   use(putInForce: (config: Config) => Promise<void>): void {
     this.#putInForce = putInForce
-    if (this.client.live !== this.#told) void this.#changed()
+    if (this.client.live !== this.#told) this.client.applySoon()
   }
 
   stop(): void {
@@ -113,6 +116,7 @@ export class ControlPlane {
     for (const problem of [...resources.problems, ...problems]) {
       if (this.#problems.has(problem)) continue
       this.#problems.add(problem)
+      if (this.#problems.size > PROBLEMS_MAX) this.#problems.delete(this.#problems.values().next().value!)
       this.#log.warn("resources of the control plane do not go together", { reason: problem })
     }
     return config

@@ -289,7 +289,7 @@ export class XdsClient implements Assignments {
     }
     const hasChanged = this.#warming.advance(this.#accepted, isGivenUp)
     this.#want()
-    if (hasChanged) this.#applySoon()
+    if (hasChanged) this.applySoon()
     this.#options.onProgress()
   }
 
@@ -323,7 +323,8 @@ export class XdsClient implements Assignments {
     if (due.length > 0) this.#timer = this.#options.clock.after(Math.min(...due) - now, () => this.#advance())
   }
 
-  #applySoon(): void {
+  /** What was said so far is to be put in force. */
+  applySoon(): void {
     this.#isDirty = true
     if (this.#isApplying) return
     this.#isApplying = true
