@@ -212,6 +212,7 @@ const BACKENDS: BackendRow[] = [
     "says digits of a chunk's size for ever",
     saysForEver(`${OK}Transfer-Encoding: chunked\r\n\r\n`, "0".repeat(1000)),
     "200…",
+    WITHOUT_END,
   ],
   ["says empty lines for ever", saysForEver("", "\r\n".repeat(1000)), "504", WITHOUT_END],
   ["says a reason for ever", saysForEver("HTTP/1.1 200 ", LONG.repeat(10)), "504", "502"],
