@@ -47,6 +47,7 @@ test.each<[why: string, nginx: Outcome, grpcStatus: string, isNamed: boolean]>([
   ["OK of an error", page(502), "0", false],
   ["that of the cause", page(503), "8", true],
   ["one of no cause", page(503), "7", false],
+  ["a limit whose status the file says", page(429), "8", true],
   ["403", page(403), "7", true],
   ["403 as UNAUTHENTICATED", page(403), "16", false],
   ["OK of a page", page(200), "0", true],

@@ -1,6 +1,6 @@
 /** Where Sluice answers otherwise than nginx and means to: each with a name and a sentence for docs/nginx.md. */
 import type { Directive, Word } from "../../src/config/nginx/ast.ts"
-import { grpcStatusOfHttp } from "../../src/grpc/status.ts"
+import { grpcStatusOfHttp, httpStatusOfGrpc } from "../../src/grpc/status.ts"
 import { failure, failureKinds } from "../../src/record/failure.ts"
 import { hostOf, type Probe } from "./probes.ts"
 import type { Answer } from "./send.ts"
@@ -70,11 +70,11 @@ const isPage = ({ answer, seen }: Outcome): boolean =>
 const grpcStatusOf = ({ answer }: Outcome): string | null =>
   [...answer.headers, ...answer.trailers].find(([name]) => name === "grpc-status")?.[1] ?? null
 
-/** What a gRPC client may be told of an HTTP status: the protocol's, or that of one of its causes. */
+/** What a gRPC client may be told of an HTTP status: the protocol's, that of one of its causes, or what it is written for. */
 function isGrpcStatusOf(status: number, grpcStatus: number): boolean {
   const causes = failureKinds.map((kind) => failure(kind, ""))
   const isCause = causes.some((each) => each.httpStatus === status && each.grpcStatus === grpcStatus)
-  return isCause || grpcStatusOfHttp(status) === grpcStatus
+  return isCause || grpcStatusOfHttp(status) === grpcStatus || httpStatusOfGrpc(grpcStatus) === status
 }
 
 /** What the file says, the status of the error, or where a page of 2xx stands for errors (`error_page`), that of one. */
