@@ -199,8 +199,7 @@ export class ConfigCompiler {
       ) => {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
         const common = { tls: over, bindAddress, socketKeepalive }
-        return (serverName?: string) =>
-          this.#parts.upstreams.connector(serverName === undefined ? common : { ...common, serverName })
+        return (serverName?: string) => this.#parts.upstreams.connector({ ...common, serverName })
       }
       const connectHttp1 = (
         { tls: tlsConfig, ...proxy }: ProxyAction,
@@ -210,8 +209,7 @@ export class ConfigCompiler {
         const { requestBuffering, passTrailers, passBody, body } = proxy
         const exchange = { requestBuffering, passTrailers, dropsBody: !passBody || body !== null }
         const common = { tls: over, bindAddress, socketKeepalive, ...exchange }
-        return (serverName?: string) =>
-          this.#parts.origins.connector(serverName === undefined ? common : { ...common, serverName })
+        return (serverName?: string) => this.#parts.origins.connector({ ...common, serverName })
       }
       const parts = {
         stepsMax,

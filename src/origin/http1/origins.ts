@@ -23,7 +23,7 @@ export interface OriginSettings extends ExchangeSettings {
   readonly bindAddress: string | null
   readonly socketKeepalive: boolean
   /** The name that a call says, in place of that of the TLS settings. */
-  readonly serverName?: string
+  readonly serverName?: string | undefined
 }
 
 /** The connections to HTTP/1.1 backends, and the connectors that make them. */

@@ -28,7 +28,7 @@ export interface ConnectSettings {
   /** TCP keepalive. nginx: `grpc_socket_keepalive`. */
   socketKeepalive: boolean
   /** The name that a call says, in place of that of the TLS settings. */
-  serverName?: string
+  serverName?: string | undefined
 }
 
 /** The connections to endpoints, and the connectors that make them. */

@@ -33,8 +33,14 @@ export function adaptServer(
   const span = directive.name.span
   const draft: ServerDraft = {
     config: {
-      ...{ names, listeners: [], defaultFor: [], order: "nginx", routes: [], rewrite: [], fallback },
+      names,
+      listeners: [],
+      defaultFor: [],
+      order: "nginx",
       underscoresInHeaders: scope.one("underscores_in_headers")?.args[0]?.text.toLowerCase() === "on",
+      routes: [],
+      rewrite: [],
+      fallback,
     },
     scope,
     span,
