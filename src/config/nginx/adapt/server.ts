@@ -14,7 +14,7 @@ import { defaultListenOptions, readListenDirective } from "./listen.ts"
 import type { Listeners } from "./listeners.ts"
 import { adaptAnswer, adaptLocations, indexLocations } from "./location.ts"
 import { adaptSteps } from "./rewrite.ts"
-import { adaptSettings } from "./settings.ts"
+import { adaptSettings, isOn } from "./settings.ts"
 
 export function adaptServer(
   adapter: Adapter,
@@ -37,7 +37,7 @@ export function adaptServer(
       listeners: [],
       defaultFor: [],
       order: "nginx",
-      underscoresInHeaders: scope.one("underscores_in_headers")?.args[0]?.text.toLowerCase() === "on",
+      underscoresInHeaders: isOn(scope, "underscores_in_headers"),
       routes: [],
       rewrite: [],
       fallback,
