@@ -45,6 +45,9 @@ describe("the balancer in the simulator", () => {
     (seed) => mustHold(seed, BLOCK, "continuity"),
   )
 
+  test("a run that carries much in small frames goes round in no circle", () =>
+    mustHold(84_943_885, 1, "continuity"))
+
   test("every rule holds in 100 new runs of those", () =>
     mustHold(Math.floor(Math.random() * 100_000_000), 100, "continuity"))
 

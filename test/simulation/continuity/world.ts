@@ -17,6 +17,7 @@ import { ContinuedCall, type ContinuityLedger, CountingClient, ModelBackend } fr
 import type { ContinuityFault, ContinuityPlan } from "./plan.ts"
 
 const PATIENCE_MS = 150_000
+/** A run that takes more steps than this, and one more for each octet of its messages, goes round in circles. */
 const STEPS_MAX = 200_000
 const UNAVAILABLE = 14
 const DEADLINE_EXCEEDED = 4
@@ -70,9 +71,18 @@ function modesOf(mode: ContinuityPlan["mode"]): ContinuityMode[] {
   return mode === "handoff and resume" ? ["handoff", "resume"] : [mode]
 }
 
+/** Of all messages, each of which is answered. */
+function octetsOf({ calls }: ContinuityPlan): number {
+  const each = calls.flatMap(({ messages, answerOctets }) =>
+    messages.map(({ octets }) => octets + answerOctets),
+  )
+  return each.reduce((sum, octets) => sum + octets, 0)
+}
+
 class ContinuityWorld {
   steps = 0
   readonly #plan: ContinuityPlan
+  readonly #stepsMax: number
   readonly #scheduler = new Scheduler()
   readonly #network: VirtualNetwork
   readonly #balancer: BalancerClass
@@ -86,6 +96,7 @@ class ContinuityWorld {
 
   constructor(plan: ContinuityPlan, subject: Subject) {
     this.#plan = plan
+    this.#stepsMax = STEPS_MAX + octetsOf(plan)
     const scheduler = this.#scheduler
     this.#network = new VirtualNetwork({
       scheduler,
@@ -251,8 +262,8 @@ class ContinuityWorld {
 
   async #stepWhile(goesOn: () => boolean): Promise<void> {
     while (goesOn()) {
-      if (++this.steps > STEPS_MAX)
-        throw new Violation("call never ends", `after ${STEPS_MAX} steps, at ${this.#scheduler.now()} ms`)
+      if (++this.steps > this.#stepsMax)
+        throw new Violation("call never ends", `after ${this.steps} steps, at ${this.#scheduler.now()} ms`)
       this.#scheduler.step()
       if (this.#scheduler.wasBalancerRun) this.#check()
       if (this.steps % 64 === 0) await settle()
