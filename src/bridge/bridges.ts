@@ -12,8 +12,8 @@ import { ConnectStreamTranscoder } from "./connect/stream-transcoder.ts"
 import { ConnectUnaryTranscoder } from "./connect/unary-transcoder.ts"
 import { grpcWebHead, isGrpcWeb } from "./grpc-web/head.ts"
 import { GrpcWebTranscoder } from "./grpc-web/transcoder.ts"
-import type { Http1Connection } from "./http1/connection.ts"
-import { Http1Server } from "./http1/server.ts"
+import { requestLineProblem } from "../http1/request-line.ts"
+import { Http1Connection, type Http1Options } from "./http1/connection.ts"
 import type { Caller } from "./json/caller.ts"
 import { cursorFieldsIn } from "./json/cursor-fields.ts"
 import { type MethodTypes, TypeSource } from "./json/method-types.ts"
@@ -38,7 +38,7 @@ export class Bridges {
   }
 
   readonly #context: CallContext
-  readonly #http1: Http1Server
+  readonly #http1: Http1Options
   readonly #work: MessageWork
   /** A reload makes new routes, and so asks for types anew. */
   readonly #types = new WeakMap<Route, TypeSource>()
@@ -50,14 +50,20 @@ export class Bridges {
     const findTypes = (route: Route, path: string, caller: Caller): Promise<MethodTypes> =>
       this.#typesOf(route).find(path, caller)
     const webSockets = new WebSockets(context, findTypes, this.#work)
-    this.#http1 = new Http1Server(context, (connection, request, rest) =>
-      webSockets.upgrade(connection, request, rest),
-    )
+    this.#http1 = {
+      head: {
+        bounds: { octetsMax: limits.http1HeadOctets, fieldsMax: limits.headerFieldsMax },
+        startLineProblem: requestLineProblem,
+        skipsEmptyLines: true,
+      },
+      openCall: (record, stream, head, route) => new Call(context, record, stream, head, route),
+      onUpgrade: (upgrade) => webSockets.upgrade(upgrade),
+    }
   }
 
   /** A connection whose first octets are a request line of HTTP/1. */
   http1(options: DownstreamOptions): Http1Connection {
-    return this.#http1.serve(options)
+    return new Http1Connection(options, this.#http1)
   }
 
   /** Where the resume tokens of a call's method are, as its backends say; a text: why nowhere. */

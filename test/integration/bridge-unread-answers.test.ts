@@ -63,8 +63,11 @@ describe("a client that does not read, whose answers end by a DATA of their own 
       held = isHeld()
       await end(stream)
     }
+    // The next request is looked at once little is left of the answers before, as in nginx.
+    const isLittle = octets === 3
+    const whileReading = isLittle ? null : read(client)
     for (let i = 0; i < 3; i++) await end(await ask(octets))
-    const heard = read(client)
+    const heard = whileReading ?? read(client)
     client.write(get("1").replace("Host", "Connection: close\r\nHost"))
     const last = await backend.stream(asked++)
     await answer(last, 1, ["content-length", "1"])

@@ -190,7 +190,7 @@ const CLIENTS: ClientRow[] = [
     "400",
     "",
   ],
-  ["says HTTP/0.9", ["GET /g\r\n", LAST], "400", "", ["?/g…", "GET /g"]],
+  ["says HTTP/0.9", ["GET /g\r\n", LAST], "505", "", ["?/g…", "GET /g"]],
   [
     "says HTTP/1.2",
     ["GET /g HTTP/1.2\r\nHost: a\r\n\r\n", LAST],

@@ -1,7 +1,8 @@
-import type { IncomingMessage, ServerResponse } from "node:http"
 import { type CounterName, counterIds } from "../../base/counters.ts"
+import type { HeadFault, HeadReaderOptions } from "../../http1/head-reader.ts"
+import { readRequestLine } from "../../http1/request-line.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
-import type { Output } from "../../http2/output.ts"
+import { Output } from "../../http2/output.ts"
 import { guarded } from "../../log/guarded.ts"
 import { LogOnce } from "../../log/log-once.ts"
 import type { LinkUser } from "../../net/link.ts"
@@ -10,67 +11,77 @@ import type { ConnectionRecord } from "../../record/record.ts"
 import type { StreamOwner } from "../../relay/call/stream-owner.ts"
 import type { ClientConnection } from "../../relay/downstream/client-connection.ts"
 import type { DownstreamOptions, OpenStream } from "../../relay/downstream/downstream.ts"
-import {
-  headerTimeoutMsOf,
-  idleTimeoutMsOf,
-  isLastRequest,
-  maxConcurrentStreamsOf,
-} from "../../relay/downstream/listener-limits.ts"
+import { headerTimeoutMsOf, idleTimeoutMsOf, isLastRequest } from "../../relay/downstream/listener-limits.ts"
 import type { OpenListener } from "../../relay/downstream/listener-view.ts"
+import { HeldOctets } from "../../relay/overload/held-octets.ts"
 import { withFailure } from "../../relay/route/compile.ts"
 import type { Route } from "../../relay/route/route.ts"
 import type { Refusal } from "../shared/refusal.ts"
-import { readHttp1Head } from "./head.ts"
-import { headOfMalformed, headOfOctets, RefusalStream } from "./refusal-stream.ts"
+import { abortLink } from "./abort-link.ts"
+import { headOfMalformed, readHttp1Head } from "./head.ts"
+import { type Http1Request, readHttp1Request } from "./request.ts"
+import { type RequestEvents, RequestInput } from "./request-input.ts"
 import { Http1Socket } from "./socket.ts"
-import { Http1Stream } from "./stream.ts"
+import { type AnsweredRequest, Http1Stream, type Http1StreamHost } from "./stream.ts"
+import { UNSENT_OCTETS_MAX } from "./unsent-octets.ts"
 
 /** How often TCP asks whether the peer is there: HTTP/1 itself has no PING. */
 const TCP_KEEPALIVE_MS = 60_000
+/** What follows a switch of protocols. */
+export type OnUpgrade = (upgrade: Upgrade) => void
 
-/** A request that waits for the answer to the one before it. */
-interface Waiting {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
+/** A request that asks for another protocol, and where it goes. */
+export interface Upgrade {
+  readonly connection: Http1Connection
+  readonly request: Http1Request
+  readonly head: RequestHead
+  readonly route: Route
 }
 
-/** One client's HTTP/1 connection: requests, whose answers go out in turn. Node's parser reads it. */
-export class Http1Connection implements ClientConnection, LinkUser {
+/** What all connections of a balancer have in common. */
+export interface Http1Options {
+  readonly head: HeadReaderOptions
+  /** Makes a call of gRPC's or HTTP's own, whatever bridges the route has. */
+  readonly openCall: OpenStream
+  readonly onUpgrade: OnUpgrade
+}
+
+/** One client's HTTP/1 connection: requests, one after the other, as in nginx. */
+export class Http1Connection implements ClientConnection, LinkUser, RequestEvents, Http1StreamHost {
   readonly record: ConnectionRecord
   readonly streams = new Set<StreamOwner>()
   readonly output: Output
-  readonly socket: Http1Socket
   readonly options: DownstreamOptions
-  /** Makes a call of gRPC's or HTTP's own, whatever bridges the route has. */
-  readonly #openCall: OpenStream
-  readonly #logOnce: LogOnce
-  /** Requests whose response is not out, in turn; a stream may be over sooner. */
-  readonly #answering = new Set<Http1Stream>()
-  /** A request of HTTP/1.0, not to be begun before it is known that it can be answered, and those behind it. */
-  readonly #waiting: Waiting[] = []
-  /** The last one begun. It may be answered before its body has come. */
-  #lastRequest: IncomingMessage | null = null
-  /** What comes once the answers under way are out. */
-  #next: (() => void) | null = null
+  readonly #http1: Http1Options
+  readonly #input: RequestInput
+  readonly #held: HeldOctets
+  /** Made once there is something to say. */
+  #saidOnce: LogOnce | null = null
+  /** Its answer is not whole, or its client has not taken it; null: there is none. */
+  #stream: Http1Stream | null = null
+  /** Once another protocol was asked for. */
+  #socket: Http1Socket | null = null
+  /** Octets of a body that came after its answer was whole. */
+  #discarded = 0
   #isClosed = false
   #isDraining = false
-  /** No answer follows those under way, so no request is looked at any more. */
-  #isLastAnswering = false
+  /** No answer follows. */
+  #isEnding = false
   #idleSinceMs: number
   /** Octets of a head have come and the head has not ended; -1: none have. */
   #headSinceMs: number
 
-  constructor(options: DownstreamOptions, openCall: OpenStream) {
+  constructor(options: DownstreamOptions, http1: Http1Options) {
     const { context, record, link } = options
     this.options = options
-    this.#openCall = openCall
+    this.#http1 = http1
     this.record = record
     record.protocol = "HTTP/1.1"
     this.#idleSinceMs = context.clock.now()
     this.#headSinceMs = options.firstOctetMs
-    this.#logOnce = new LogOnce(context.log, { client: `${record.remoteAddress}:${record.remotePort}` })
-    this.socket = new Http1Socket({ link, budget: context.budget, graceMs: context.limits.drainTimeoutMs })
-    this.output = this.socket.output
+    this.#input = new RequestInput(http1.head, this)
+    this.#held = new HeldOctets(context.budget)
+    this.output = new Output({ onOutput: () => link.schedule(), onMuchOutput: () => link.flush() })
     link.socket.setKeepAlive(true, TCP_KEEPALIVE_MS)
     link.use(this)
   }
@@ -78,14 +89,13 @@ export class Http1Connection implements ClientConnection, LinkUser {
   // ---- LinkUser -----------------------------------------------------------------------------------------------
 
   get shouldPauseReading(): boolean {
-    return this.socket.isFull
+    return this.#socket?.isFull ?? this.#input.isFull
   }
 
   receive(octets: Buffer, start: number, end: number): void {
-    const isOfBody = this.#lastRequest?.complete === false
-    if (this.#headSinceMs < 0 && this.streams.size === 0 && !isOfBody)
-      this.#headSinceMs = this.options.context.clock.now()
-    this.socket.receive(octets, start, end)
+    if (this.#socket !== null) return this.#socket.receive(octets, start, end)
+    this.#input.receive(octets, start, end)
+    this.#count()
   }
 
   receiveEnd(_reason: string): void {
@@ -93,168 +103,142 @@ export class Http1Connection implements ClientConnection, LinkUser {
   }
 
   drained(): void {
-    this.socket.drained()
+    if (this.#socket !== null) return this.#socket.drained()
+    if (this.output.unsentOctets <= UNSENT_OCTETS_MAX) this.#stream?.drained()
+    this.#count()
   }
 
-  // ---- Requests -----------------------------------------------------------------------------------------------
-
-  onRequest(request: IncomingMessage, response: ServerResponse): void {
-    // The one before it has been read to its end.
-    if (this.#isLastAnswering) return this.socket.stopListening()
-    if (this.#waiting.length > 0 || (request.httpVersionMinor === 0 && this.isAnswering)) {
-      this.#waiting.push({ request, response })
-      if (this.#waiting.length > this.options.context.limits.streamsMax) this.socket.stopListening()
-    } else this.#begin(request, response)
+  #count(): void {
+    if (this.#socket !== null) return
+    this.#held.add(this.#input.heldOctets + this.output.unsentOctets - this.#held.octets)
   }
 
-  #begin(request: IncomingMessage, response: ServerResponse): void {
-    const { context, openStream, listener } = this.options
-    const found = this.findRoute(request)
-    if ("status" in found) return this.#refuseAndEnd(request, found)
-    if (this.streams.size >= maxConcurrentStreamsOf(listener, context.limits)) {
-      this.onLimit("streams_refused")
-      return this.#refuseAndEnd(request, {
-        status: 503,
-        reason: "too many requests at once on one connection",
-      })
-    }
-    if (this.#isLast || asksToSwitch(request)) response.shouldKeepAlive = false
-    if (!response.shouldKeepAlive) this.#isLastAnswering = true
-    this.serve(openStream, found.head, found.route, request, response)
+  // ---- RequestEvents ------------------------------------------------------------------------------------------
+
+  get mayBeginRequest(): boolean {
+    return this.#stream === null && !this.#isEnding
   }
 
-  /** Counts a request and says where it goes, or why it is malformed. */
-  findRoute(request: IncomingMessage): { head: RequestHead; route: Route } | Refusal {
+  onHeadBegun(): void {
+    if (this.#headSinceMs < 0) this.#headSinceMs = this.options.context.clock.now()
+  }
+
+  onHead(startLine: string, fields: readonly string[]): void {
+    const line = readRequestLine(startLine)
+    if ("reason" in line) throw new Error("a request line was judged twice, in two ways")
     const { record } = this
-    this.#headSinceMs = -1
-    record.protocol = request.httpVersionMinor === 0 ? "HTTP/1.0" : "HTTP/1.1"
+    this.#discarded = 0
     record.requests++
-    const { limits } = this.options.context
-    if (request.httpVersion !== "1.1" && request.httpVersion !== "1.0")
-      return { status: 505, reason: `HTTP/${request.httpVersion} is not served in this form` }
-    if (request.rawHeaders.length / 2 > limits.headerFieldsMax) {
-      this.onLimit("header_fields_exceeded")
-      return { status: 494, reason: `more than ${limits.headerFieldsMax} header fields` }
-    }
+    record.protocol = line.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1"
+    const request = readHttp1Request(line, fields)
+    const found = "reason" in request ? this.#malformed(request) : this.#findRoute(request)
+    if ("reason" in request || "reason" in found)
+      return this.#refuse(line, fieldOf(fields, "content-type"), found as Refusal)
+    const { head, route } = found
+    this.#headSinceMs = -1
+    if (request.upgrade !== null) return this.#http1.onUpgrade({ connection: this, request, head, route })
+    if (request.hasBody) this.#input.beginBody(request.contentLength)
+    const isLast = this.#isDraining || isLastRequest(this.options.listener, record.requests)
+    this.serve(this.options.openStream, head, route, request, isLast)
+  }
+
+  /** Says where a request goes, or why it is refused. */
+  #findRoute(request: Http1Request): { head: RequestHead; route: Route } | Refusal {
+    if (request.method === "CONNECT") return { status: 405, reason: "CONNECT is not served" }
     const head = readHttp1Head(request, this.#scheme)
-    if (typeof head === "string") {
-      this.onLimit("header_malformed")
-      return { status: 400, reason: head }
-    }
-    // What is taken off on the way cannot be sent on as something else: RFC 9112 §6.1.
-    const coding = request.headers["transfer-encoding"]
-    if (coding !== undefined && request.httpVersionMinor === 0)
-      return { status: 400, reason: "HTTP/1.0 knows no transfer codings" }
-    if (coding !== undefined && coding.trim().toLowerCase() !== "chunked")
-      return { status: 501, reason: "of transfer codings chunked alone is known" }
+    if (typeof head === "string") return this.#malformed({ status: 400, reason: head })
     const route = this.options.openListener.router.match(head.authority, head.path)
     if (route !== null) return { head, route }
     this.onLimit("path_refused")
     return { status: 400, reason: "the path has no meaning" }
   }
 
+  #malformed(refusal: Refusal): Refusal {
+    this.onLimit("header_malformed")
+    return refusal
+  }
+
+  onHeadFault({ kind, reason }: HeadFault, startLine: string, fields: readonly string[]): void {
+    const line = readRequestLine(startLine)
+    this.record.requests++
+    this.onLimit(FAULT_COUNTERS[kind])
+    this.#logOnce.warn("fault", FAULT_MESSAGE, { reason })
+    // Of one with too many fields it is known what it asks for.
+    const contentType = kind === "too_many_fields" ? fieldOf(fields, "content-type") : undefined
+    const status = kind !== "malformed" ? HEAD_TOO_LARGE : "status" in line ? line.status : 400
+    this.#refuse(line, contentType, { status, reason: `not a request of HTTP/1.1: ${reason}` })
+  }
+
+  onBody(octets: Buffer, start: number, end: number, isEnd: boolean): void {
+    if (this.#stream !== null) return this.#stream.receive(octets, start, end, isEnd)
+    // A client that goes on and on with a request that was answered is not read without end.
+    this.#discarded += end - start
+    if (this.#discarded > this.streamWindowOctets) this.destroy()
+  }
+
+  onBodyFault(reason: string): void {
+    this.onLimit("header_malformed")
+    this.#logOnce.warn("fault", FAULT_MESSAGE, { reason })
+    const stream = this.#stream
+    if (stream === null) return this.#end()
+    this.#input.stop()
+    stream.endConnection()
+    stream.owner!.fail(failure("bad_request", `the request's body is malformed: ${reason}`))
+  }
+
+  later(run: () => void): void {
+    process.nextTick(
+      guarded(
+        this.options.context,
+        () => this.destroy(),
+        () => {
+          run()
+          this.#count()
+        },
+      ),
+    )
+  }
+
+  resumeReading(): void {
+    this.options.link.resumeReading()
+  }
+
+  // ---- Requests -----------------------------------------------------------------------------------------------
+
   get #scheme(): string {
     return this.record.tls === null ? "http" : "https"
   }
 
-  /** Hands a request to what `open` makes for it. */
+  /** Hands a request to what `open` makes for it. `isLast`: no other is served. */
   serve(
-    open: DownstreamOptions["openStream"],
+    open: OpenStream,
     head: RequestHead,
     route: Route,
-    request: IncomingMessage,
-    response: ServerResponse,
+    request: AnsweredRequest,
+    isLast: boolean,
   ): void {
-    const stream = new Http1Stream({
-      request,
-      response,
-      socket: this.socket,
-      context: this.options.context,
-      onLast: () => {
-        this.#isLastAnswering = true
-      },
-      onClosed: ({ owner }, isReusable) => {
-        if (owner !== null) this.#remove(owner)
-        if (!isReusable) response.once("finish", () => this.socket.end())
-        if (!isReusable && response.writableFinished) this.socket.end()
-      },
-    })
-    this.#answering.add(stream)
-    response.once(
-      "close",
-      guarded(
-        this.options.context,
-        () => this.socket.destroy(),
-        () => this.#answered(stream),
-      ),
-    )
-    this.#lastRequest = request
+    const stream = new Http1Stream(this, request, !isLast)
+    this.#stream = stream
     const owner = open(this.record, stream, head, route)
     stream.owner = owner
     this.streams.add(owner)
     owner.start()
     if (!stream.isClosed) stream.begin()
-    else if (stream.remoteEnded) request.resume()
   }
 
-  #remove(owner: StreamOwner): void {
-    this.streams.delete(owner)
-    this.#idleSinceMs = this.options.context.clock.now()
-    this.#endIfDrained()
-  }
-
-  /** A response is out, or never will be. */
-  #answered(stream: Http1Stream): void {
-    this.#answering.delete(stream)
-    if (this.isAnswering) return
-    const waiting = this.#waiting.shift()
-    const next = this.#next
-    if (!this.socket.writable) return
-    if (waiting !== undefined) this.#begin(waiting.request, waiting.response)
-    else if (next !== null) {
-      this.#next = null
-      next()
-    } else this.#endIfDrained()
-  }
-
-  #endIfDrained(): void {
-    if (this.#isDraining && !this.isAnswering && this.streams.size === 0) this.socket.end()
-  }
-
-  /** Responses are under way. Nothing else can be written before them. */
-  get isAnswering(): boolean {
-    return this.#answering.size > 0
-  }
-
-  /** Calls back when the answers under way are out, unless the connection ends with them. No request is looked at then. */
-  afterAnswers(run: () => void): void {
-    if (!this.isAnswering && this.#waiting.length === 0) return run()
-    this.#isLastAnswering = true
-    this.#next ??= run
-  }
-
-  // ---- Refusals -----------------------------------------------------------------------------------------------
-
-  /** Whatever waits behind it goes unserved. */
-  #refuseAndEnd(request: IncomingMessage, { status, reason }: Refusal): void {
-    this.#waiting.length = 0
-    this.refuseRequest(request, status, reason)
-  }
-
-  /** Answers a request that becomes no stream, in its turn, and closes. */
-  refuseRequest(request: IncomingMessage, status: number, reason: string): void {
-    const { method = "", url = "", headers } = request
-    this.#refuse(headOfMalformed(method, url, this.#scheme, headers["content-type"]), { status, reason })
-  }
-
-  #refuse(head: RequestHead, { status, reason }: Refusal): void {
+  /** Answers a request that goes nowhere, and closes. */
+  #refuse(
+    { method, target, minorVersion = 0 }: { method: string; target: string; minorVersion?: 0 | 1 },
+    contentType: string | undefined,
+    { status, reason }: Refusal,
+  ): void {
     this.#headSinceMs = -1
-    this.socket.stopListening()
-    this.afterAnswers(() => {
-      const fallback = this.openListener.router.fallback(head.authority)
-      const route = withFailure(fallback, { ...failure("bad_request", reason, true), ...httpOnly(status) })
-      this.#openCall(this.record, new RefusalStream(this.socket), head, route).start()
-    })
+    this.#input.stop()
+    const head = headOfMalformed(method, target, this.#scheme, contentType)
+    const fallback = this.openListener.router.fallback(head.authority)
+    const what = { ...failure("bad_request", reason, true), httpStatus: status, grpcStatus: -1 }
+    const answered = { method, minorVersion, contentType, ...NOT_READ }
+    this.serve(this.#http1.openCall, head, withFailure(fallback, what), answered, true)
   }
 
   onLimit(counter: CounterName): void {
@@ -262,64 +246,73 @@ export class Http1Connection implements ClientConnection, LinkUser {
     this.#logOnce.warn(counter, `limit reached: ${counter}`)
   }
 
-  /** The parser gave up. */
-  onClientError(error: Error & { code?: string; rawPacket?: Buffer }): void {
-    if (this.#isLastAnswering) return this.socket.stopListening()
-    if (error.code?.startsWith("HPE_") !== true) return void this.socket.destroy()
-    // It was refused before the parser came to say so: what it is told is on its way.
-    if (!this.socket.writable) return this.socket.stopListening()
-    this.socket.stopListening()
-    // The answers under way are the last that this client asked for.
-    if (error.code === "HPE_CLOSED_CONNECTION") return this.afterAnswers(() => this.socket.end())
-    const isTooLarge = error.code === "HPE_HEADER_OVERFLOW"
-    const isOfOtherVersion =
-      error.code === "HPE_INVALID_VERSION" && OTHER_VERSION.test(error.rawPacket?.toString("latin1") ?? "")
-    this.onLimit(isTooLarge ? "http1_head_too_large" : "header_malformed")
-    this.#logOnce.warn("fault", "connection ended for the client's fault", { reason: error.message })
-    const cut = [...this.#answering].find((stream) => stream.isRequestUnderWay)
-    if (cut !== undefined) {
-      this.afterAnswers(() => this.socket.end())
-      return cut.owner!.fail(failure("bad_request", `the request's body is malformed: ${error.message}`))
-    }
-    this.record.requests++
-    this.#refuse(
-      headOfOctets(error.rawPacket, this.#scheme),
-      isTooLarge
-        ? { status: 494, reason: "the head is too large" }
-        : {
-            status: isOfOtherVersion ? 505 : 400,
-            reason: `not a request of HTTP/1.1: ${error.message}`,
-          },
-    )
+  get #logOnce(): LogOnce {
+    const { remoteAddress, remotePort } = this.record
+    return (this.#saidOnce ??= new LogOnce(this.options.context.log, {
+      client: `${remoteAddress}:${remotePort}`,
+    }))
+  }
+
+  /** From here on what comes is no request: the socket that it is written to and read from. */
+  switchProtocol(): Http1Socket {
+    const { link, context } = this.options
+    const { budget, limits } = context
+    const socket = new Http1Socket({ link, output: this.output, budget, graceMs: limits.drainTimeoutMs })
+    this.#held.release()
+    this.#socket = socket
+    this.#input.passOn((octets, start, end) => socket.receive(octets, start, end))
+    return socket
+  }
+
+  // ---- Http1StreamHost ----------------------------------------------------------------------------------------
+
+  get streamWindowOctets(): number {
+    return this.options.context.limits.streamWindowOctets
+  }
+
+  onWritten(): void {
+    this.#count()
+  }
+
+  hold(): void {
+    this.#input.hold()
+  }
+
+  release(): void {
+    this.#input.release()
+  }
+
+  onStreamClosed({ owner }: Http1Stream, isReusable: boolean): void {
+    this.#stream = null
+    if (owner !== null) this.streams.delete(owner)
+    this.#idleSinceMs = this.options.context.clock.now()
+    if (isReusable && !this.#isDraining) this.#input.goOn()
+    else this.#end()
   }
 
   // ---- Time and ending ----------------------------------------------------------------------------------------
 
   tick(nowMs: number): void {
-    const { context, listener } = this.options
+    const { context, listener, sinceMs } = this.options
     if (this.streams.size > 0) return
     if (this.#headSinceMs >= 0) {
       if (nowMs - this.#headSinceMs <= headerTimeoutMsOf(listener, context.limits)) return
       this.onLimit("header_block_timeout")
       this.record.requests++
-      return this.#refuse(headOfMalformed("", "", this.#scheme), {
-        status: 408,
-        reason: "the head did not end in time",
-      })
-    }
-    if (this.record.requests === 0) {
+      this.#refuse(NO_LINE, undefined, { status: 408, reason: "the head did not end in time" })
+    } else if (this.record.requests === 0) {
       // As before any protocol is known: a client that says nothing is not waited for as one that has asked something.
-      if (nowMs - this.options.sinceMs <= context.limits.prefaceTimeoutMs) return
+      if (nowMs - sinceMs <= context.limits.prefaceTimeoutMs) return
       this.onLimit("preface_timeout")
-      this.socket.destroy()
+      this.destroy()
     } else if (nowMs - this.#idleSinceMs > idleTimeoutMsOf(listener, context.limits, this.record.requests))
-      this.socket.end()
+      this.#end()
   }
 
   drain(): void {
     this.#isDraining = true
     // A request whose head has begun is answered first.
-    if (this.streams.size === 0 && !this.isAnswering && this.#headSinceMs < 0) this.socket.end()
+    if (this.streams.size === 0 && this.#headSinceMs < 0) this.#end()
   }
 
   get openListener(): OpenListener {
@@ -327,39 +320,65 @@ export class Http1Connection implements ClientConnection, LinkUser {
   }
 
   get overflowOctets(): number {
-    return this.socket.heldOctets
+    return this.#socket?.heldOctets ?? this.#held.octets - (this.#stream?.queuedOctets ?? 0)
   }
 
   cut(): void {
-    this.socket.destroy()
+    this.destroy()
   }
 
   abort(reason: string): void {
     for (const stream of [...this.streams]) stream.fail(failure("shutdown", reason))
-    this.socket.end()
+    this.#end()
   }
 
-  get #isLast(): boolean {
-    return this.#isDraining || isLastRequest(this.options.listener, this.record.requests)
+  /** Closes behind what was written. The client has time to close its side. */
+  #end(): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    this.#input.stop()
+    if (this.#socket !== null) this.#socket.end()
+    else this.options.link.end(this.options.context.limits.drainTimeoutMs)
+  }
+
+  destroy(): void {
+    this.#isEnding = true
+    this.#input.stop()
+    if (this.#socket !== null) return void this.#socket.destroy()
+    this.options.link.flush()
+    this.options.link.destroy()
+  }
+
+  abortOutput(): void {
+    this.#isEnding = true
+    this.#input.stop()
+    const { link } = this.options
+    abortLink(link, () => link.destroy())
   }
 
   #close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.socket.destroy()
-    // Node tells only those that it still knows of: none that waits for its turn, once there was an upgrade.
-    for (const stream of this.#answering) stream.gone()
+    this.destroy()
+    this.#held.release()
+    this.#stream?.gone()
     this.options.onClosed(this)
   }
 }
 
-/** It is served as any other, and Node's parser reads nothing behind it. */
-function asksToSwitch({ headers }: IncomingMessage): boolean {
-  return headers.upgrade !== undefined && /\bupgrade\b/i.test(headers.connection ?? "")
+const FAULT_MESSAGE = "connection ended for the client's fault"
+const FAULT_COUNTERS: Readonly<Record<HeadFault["kind"], CounterName>> = {
+  malformed: "header_malformed",
+  too_large: "http1_head_too_large",
+  too_many_fields: "header_fields_exceeded",
 }
+/** nginx's own number, which `error_page` may name. */
+const HEAD_TOO_LARGE = 494
+const NO_LINE = { method: "", target: "" }
+/** Of a refused request no body is read. */
+const NOT_READ = { isPersistent: false, hasBody: false, expectsContinue: false }
 
-/** Of a request line: a version that is none of HTTP/1. */
-const OTHER_VERSION = /^[^\r\n]* HTTP\/(?!1\.)\d+\.\d+\r?$/m
-
-/** What gRPC is told follows from it. */
-const httpOnly = (httpStatus: number) => ({ httpStatus, grpcStatus: -1 })
+function fieldOf(fields: readonly string[], name: string): string | undefined {
+  const at = fields.indexOf(name)
+  return at >= 0 && at % 2 === 0 ? fields[at + 1] : undefined
+}

@@ -1,8 +1,7 @@
-import { createServer, type RequestListener } from "node:http"
 import { describe, expect, type TestContext, test } from "vitest"
 import { defaultLimits } from "../../base/limits.ts"
 import { BufferBudget } from "../../http2/buffer-budget.ts"
-import { type OutputChunk, recycleChunk } from "../../http2/output.ts"
+import { Output, type OutputChunk, recycleChunk } from "../../http2/output.ts"
 import type { Link } from "../../net/link.ts"
 import { Http1Socket } from "./socket.ts"
 
@@ -18,9 +17,11 @@ function bedOf(t: TestContext) {
     end: () => lines.push("end"),
     destroy: () => lines.push("destroy"),
     reset: () => lines.push("reset"),
+    socket: { destroyed: false },
   }
   const budget = new BufferBudget(defaultLimits)
-  const socket = new Http1Socket({ link: link as unknown as Link, budget, graceMs: 1000 })
+  const output = new Output({ onOutput: () => {}, onMuchOutput: () => {} })
+  const socket = new Http1Socket({ link: link as unknown as Link, output, budget, graceMs: 1000 })
   const bed = {
     socket,
     budget,
@@ -116,51 +117,6 @@ describe("a write", () => {
     takes()
     expect([await take(), budget.octets]).toEqual([["20000 out", "end", "0 out"], 0])
   })
-})
-
-describe("Node's server", () => {
-  const ONE = "GET / HTTP/1.1\r\nhost: a\r\n\r\n"
-  const serve = (bed: ReturnType<typeof bedOf>, listener: RequestListener): void => {
-    createServer({ keepAliveTimeout: 0 }, (request, response) => {
-      response.sendDate = false
-      listener(request, response)
-    }).emit("connection", bed.socket)
-  }
-  const answersIn = (text: string): number => text.split("HTTP/1.1 200 OK").length - 1
-
-  test("answers requests that were pipelined in one write", async (t) => {
-    const bed = bedOf(t)
-    serve(bed, (_, response) => response.writeHead(200, { "content-length": 1 }).end("x"))
-    bed.receive(ONE.repeat(10))
-    await bed.take()
-    expect(answersIn(bed.write())).toBe(10)
-  })
-
-  test.for(["a little", "more than is acknowledged at once"])(
-    "is told that an answer is out whose end came behind the octets: %s",
-    async (much, t) => {
-      const body = "x".repeat(much === "a little" ? 3 : 20_000)
-      const bed = bedOf(t)
-      let finished = 0
-      serve(bed, (_, response) => {
-        response.once("finish", () => finished++)
-        response.writeHead(200, { "content-length": body.length }).write(body)
-        setImmediate(() => response.end())
-      })
-      for (let i = 1; i <= 2; i++) {
-        bed.receive(ONE)
-        await bed.take()
-        // The kernel does not take it before Node has written the end.
-        expect(answersIn(bed.write())).toBe(1)
-        await bed.take()
-        bed.takes()
-        await bed.take()
-        expect(finished).toBe(i)
-      }
-      bed.socket.end()
-      expect(await bed.take()).toEqual(["end"])
-    },
-  )
 })
 
 describe("what is acknowledged and not written", () => {

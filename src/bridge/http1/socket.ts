@@ -1,12 +1,11 @@
 import { Duplex } from "node:stream"
 import type { BufferBudget } from "../../http2/buffer-budget.ts"
 import { OctetQueue } from "../../http2/octet-queue.ts"
-import { Output } from "../../http2/output.ts"
+import type { Output } from "../../http2/output.ts"
 import type { Link } from "../../net/link.ts"
 import { HeldOctets } from "../../relay/overload/held-octets.ts"
-
-/** So much is acknowledged before the kernel has it: pipelined answers, each written behind the last, leave as one. */
-const UNSENT_OCTETS_MAX = 16_384
+import { abortLink } from "./abort-link.ts"
+import { UNSENT_OCTETS_MAX } from "./unsent-octets.ts"
 
 /** Cuts a client's octets into the pieces that the reader of a socket is given. */
 export interface Framing {
@@ -18,15 +17,17 @@ export interface Framing {
 
 export interface Http1SocketOptions {
   link: Link
+  /** Of its user. */
+  output: Output
   budget: BufferBudget
   /** After `end` the peer has so long to close its side. */
   graceMs: number
 }
 
 /**
- * A link as the stream that Node's HTTP/1 server and `ws` work on.
+ * A link as the stream that `ws` and tunnels work on, behind the request that asked for the switch.
  *
- * A reader that is paused is pushed nothing: Node would keep each piece as a buffer of its own. What was read by then is
+ * A reader that is paused is pushed nothing: it would keep each piece as a buffer of its own. What was read by then is
  * held in one queue, charged to the budget, and the link reads no more until it is gone. What is written leaves at the end
  * of the turn, as for HTTP/2: a client that waits is woken once for all that its connections are sent. A little of it is
  * acknowledged at once, and charged to the budget too until the kernel has it; what is more waits for the kernel.
@@ -48,15 +49,14 @@ export class Http1Socket extends Duplex {
   #isStopped = false
   #isPumping = false
   #isPumpDue = false
-  #isReadingPaused = false
 
-  constructor({ link, budget, graceMs }: Http1SocketOptions) {
+  constructor({ link, output, budget, graceMs }: Http1SocketOptions) {
     super({ readableHighWaterMark: 1, allowHalfOpen: true })
     this.#link = link
     this.#graceMs = graceMs
     this.#held = new HeldOctets(budget)
-    this.output = new Output({ onOutput: () => link.schedule(), onMuchOutput: () => {} })
-    // Node takes its own listener away at an upgrade, and an error without a listener ends the process.
+    this.output = output
+    // An error without a listener ends the process.
     this.on("error", () => {})
   }
 
@@ -72,9 +72,8 @@ export class Http1Socket extends Duplex {
 
   /** Octets came; they are copied. */
   receive(octets: Buffer, start: number, end: number): void {
-    if (this.#isReadingPaused) return
     const at = this.#ahead === null ? this.#feed(octets, start, end) : start
-    if (at === end || this.destroyed || this.#isReadingPaused) return
+    if (at === end || this.destroyed) return
     this.#ahead ??= OctetQueue.obtain()
     this.#ahead.push(octets, at, end)
     this.#ahead.settle()
@@ -103,23 +102,10 @@ export class Http1Socket extends Duplex {
     else this.#pumpLater()
   }
 
-  /** Throws away what else the peer says: nothing it could say is answered. It is read, so that no reset follows. */
-  stopListening(): void {
-    this.#isReadingPaused = true
-    this.#dropAhead()
-  }
-
   /** Closes so that the peer cannot take what it has for the whole. What this turn wrote leaves before that. */
   abortOutput(): void {
     while (this.writableCorked > 0) this.uncork()
-    this.#link.flush()
-    setImmediate(() => {
-      if (!this.destroyed) {
-        this.#link.flush()
-        this.#link.reset()
-      }
-      this.destroy()
-    })
+    abortLink(this.#link, () => this.destroy())
   }
 
   /** The reader wants pieces. */
@@ -128,7 +114,6 @@ export class Http1Socket extends Duplex {
       this.#holds === 0 &&
       !this.#isStopped &&
       this.readableFlowing === true &&
-      !this.#isReadingPaused &&
       !this.destroyed
     )
   }

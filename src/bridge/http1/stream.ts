@@ -1,31 +1,45 @@
-import type { IncomingMessage, ServerResponse } from "node:http"
 import { isGrpcContentType } from "../../grpc/status.ts"
+import { writeChunk, writeLastChunk } from "../../http1/writer.ts"
 import { ErrorCode, errorCodeName } from "../../http2/error-code.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
-import { guarded, reportBug } from "../../log/guarded.ts"
+import type { Output } from "../../http2/output.ts"
 import { localReply } from "../../relay/call/local-reply.ts"
 import type { DownstreamStream, StreamOwner } from "../../relay/call/stream-owner.ts"
-import type { DownstreamContext } from "../../relay/downstream/downstream-context.ts"
-import { HeldOctets } from "../../relay/overload/held-octets.ts"
 import { isUnanswered } from "../../relay/route/error-page.ts"
 import { statusOfReset } from "../shared/status-of-reset.ts"
-import type { Http1Socket } from "./socket.ts"
+import { BodyEnd, hasBody, responseHead, withoutTrailer } from "./response-head.ts"
+import { UNSENT_OCTETS_MAX } from "./unsent-octets.ts"
 
-const NO_OCTETS = Buffer.alloc(0)
-/** What HTTP/1 lets a value be: RFC 9110 §5.5. HTTP/2's other control characters end here. */
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 const BAD_GATEWAY = 502
+const NO_FIELDS: readonly string[] = []
+const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n"
 
-export interface Http1StreamOptions {
-  request: IncomingMessage
-  response: ServerResponse
-  /** Theirs, and of other requests. */
-  socket: Http1Socket
-  context: DownstreamContext
-  /** No other request is served on its connection. */
-  onLast: () => void
-  /** Called once, when both halves are over. `isReusable`: the connection may carry another request. */
-  onClosed: (stream: Http1Stream, isReusable: boolean) => void
+/** What a stream asks of its connection. */
+export interface Http1StreamHost {
+  readonly output: Output
+  /** Octets of a request that may wait for its backend. */
+  readonly streamWindowOctets: number
+  /** To be called behind what was appended to the output. */
+  onWritten(): void
+  /** Looks at no more of the request, until `release`. */
+  hold(): void
+  release(): void
+  /** Closes so that the client cannot take what it has for the whole, behind what was written. */
+  abortOutput(): void
+  /** Closes at once. */
+  destroy(): void
+  /** Both halves are over. `isReusable`: the connection may carry another request. Called once. */
+  onStreamClosed(stream: Http1Stream, isReusable: boolean): void
+}
+
+/** What a response goes by of its request. */
+export interface AnsweredRequest {
+  readonly method: string
+  readonly minorVersion: 0 | 1
+  readonly isPersistent: boolean
+  readonly contentType: string | undefined
+  readonly hasBody: boolean
+  readonly expectsContinue: boolean
 }
 
 /** One HTTP/1 request and its response, with the face of an HTTP/2 stream. */
@@ -36,156 +50,122 @@ export class Http1Stream implements DownstreamStream {
   localEnded = false
   remoteEnded: boolean
   queuedOctets = 0
-  readonly #request: IncomingMessage
-  readonly #response: ServerResponse
-  readonly #socket: Http1Socket
-  readonly #context: DownstreamContext
-  /** Written, and not yet taken by the kernel. */
-  readonly #held: HeldOctets
-  readonly #onClosed: Http1StreamOptions["onClosed"]
+  readonly headerListMax = Number.POSITIVE_INFINITY
+  readonly #host: Http1StreamHost
+  readonly #request: AnsweredRequest
+  /** Another request may follow. */
+  #isPersistent: boolean
   #unconsumed = 0
-  /** The socket is held until the backend has taken more of the request. */
+  /** The connection is held until the backend has taken more of the request. */
   #isHolding = false
-  /** The client takes the end of the connection for the end of the response. */
-  #endsByClose = false
-  /** Octets that came after the answer was whole. */
-  #discarded = 0
-  #headSent = false
-  readonly #onLast: () => void
-  /** No other request is served on its connection. */
-  #isLast = false
+  #isHeadSent = false
+  #bodyEnd: number = BodyEnd.NONE
+  /** What is left of a length that the head says. */
+  #lengthLeft = 0
 
-  constructor(options: Http1StreamOptions) {
-    const { request, response } = options
+  constructor(host: Http1StreamHost, request: AnsweredRequest, mayPersist: boolean) {
+    this.#host = host
     this.#request = request
-    this.#response = response
-    this.#socket = options.socket
-    this.#context = options.context
-    this.#held = new HeldOctets(options.context.budget)
-    this.#onClosed = options.onClosed
-    this.#onLast = options.onLast
-    const { headers } = request
-    const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0
-    this.remoteEnded = !hasBody
-    response.sendDate = false
-    response.on("error", () => {})
-    response.on(
-      "close",
-      this.#guard(() => this.gone()),
-    )
-    request.on("error", () => {})
+    this.#isPersistent = request.isPersistent && mayPersist
+    this.remoteEnded = !request.hasBody
   }
 
-  /** Reads the request's body, now that it has an owner. */
+  /** The request's body is wanted, now that it has an owner. */
   begin(): void {
-    const request = this.#request
     // As nginx has it: one that is answered already is not asked for its body.
-    const isExpecting = request.headers.expect !== undefined && !this.#headSent && !this.remoteEnded
-    if (isExpecting && request.httpVersionMinor > 0) this.#response.writeContinue()
-    // Node lets go of it once it is answered.
-    if (this.remoteEnded) return
-    request.on(
-      "data",
-      this.#guard((octets: Buffer) => this.#receive(octets)),
-    )
-    request.on(
-      "end",
-      this.#guard(() => this.#receiveEnd()),
-    )
-  }
-
-  #guard<Given extends unknown[]>(run: (...given: Given) => void): (...given: Given) => void {
-    return guarded(this.#context, () => this.#response.destroy(), run)
-  }
-
-  /** The parser has not come to the request's end. */
-  get isRequestUnderWay(): boolean {
-    return !this.isClosed && !this.#request.complete
-  }
-
-  get headerListMax(): number {
-    return Number.POSITIVE_INFINITY
+    if (!this.#request.expectsContinue || this.#isHeadSent || this.remoteEnded) return
+    this.#host.output.text(CONTINUE)
+    this.#host.onWritten()
   }
 
   // ---- DownstreamStream ---------------------------------------------------------------------------------------
 
-  /** The caller is in the midst of what a backend sent; what Node refuses to write is this client's loss alone. */
   sendHeaders(list: HeaderList, endStream: boolean): void {
     if (this.isClosed || this.localEnded) return
-    try {
-      this.#writeHeaders(list, endStream)
-    } catch (error) {
-      reportBug(this.#context, error)
-      this.gone()
-      this.#response.destroy()
-    }
+    if (this.#isHeadSent) return this.#end(list.fields)
+    const status = Number(list.fields[1])
+    if (status < 200) return
+    this.#isHeadSent = true
+    this.#frame(list, status)
+    this.#host.output.text(responseHead(status, list.fields, this.#bodyEnd, this.#isPersistent))
+    if (endStream) this.#end()
+    else this.#host.onWritten()
   }
 
-  #writeHeaders(list: HeaderList, endStream: boolean): void {
-    const response = this.#response
-    if (this.#headSent) {
-      response.addTrailers(pairs(writable(list.fields)))
-      return this.#end()
+  /** Chooses how the body's end is told. */
+  #frame(list: HeaderList, status: number): void {
+    const { method, minorVersion } = this.#request
+    if (!hasBody(status, method)) return
+    const said = list.get("content-length")
+    if (said !== undefined) {
+      this.#bodyEnd = BodyEnd.LENGTH
+      this.#lengthLeft = Number(said)
+    } else if (minorVersion === 1) this.#bodyEnd = BodyEnd.CHUNKS
+    else {
+      this.#bodyEnd = BodyEnd.CLOSE
+      this.#isPersistent = false
     }
-    const status = Number(list.get(":status"))
-    if (status < 200) return
-    this.#headSent = true
-    response.writeHead(status, writable(list.fields.slice(2)))
-    if (endStream) return this.#end()
-    this.#cork()
-    response.flushHeaders()
-    this.#endsByClose = !response.chunkedEncoding && list.get("content-length") === undefined
   }
 
   sendData(octets: Buffer, start: number, end: number, endStream: boolean): number {
     const length = end - start
     if (this.isClosed || this.localEnded) return length
-    if (length > 0) {
-      this.#cork()
-      this.queuedOctets += length
-      this.#held.add(length)
-      const taken = this.#guard(() => this.#taken(length))
-      this.#response.write(Buffer.from(octets.subarray(start, end)), taken)
+    const { output } = this.#host
+    let taken = length
+    if (length > 0 && this.#bodyEnd !== BodyEnd.NONE) {
+      if (this.#bodyEnd === BodyEnd.CHUNKS) writeChunk(output, octets, start, end)
+      else output.raw(octets, start, this.#bodyEnd === BodyEnd.LENGTH ? start + this.#fitting(length) : end)
+      if (this.queuedOctets > 0 || output.unsentOctets > UNSENT_OCTETS_MAX) {
+        this.queuedOctets += length
+        taken = 0
+      }
     }
     if (endStream) this.#end()
-    return 0
+    else this.#host.onWritten()
+    return taken
+  }
+
+  /** So much of what came fits into the length that the head says. What is more would be read as another response. */
+  #fitting(length: number): number {
+    const fitting = Math.min(length, this.#lengthLeft)
+    this.#lengthLeft -= fitting
+    if (fitting < length) this.#isPersistent = false
+    return fitting
   }
 
   /** Half a body is of no use, so the connection goes with it. */
   discardQueued(): void {
     if (this.queuedOctets === 0) return
     this.#close(false)
-    this.#response.destroy()
+    this.#host.destroy()
   }
 
   consume(octets: number): void {
     this.#unconsumed -= octets
-    if (this.#unconsumed < this.#context.limits.streamWindowOctets / 2) this.#letGo()
+    if (this.#unconsumed < this.#host.streamWindowOctets / 2) this.#letGo()
   }
 
   /** One at a time is answered, and read to its end: a connection of HTTP/1 costs no more than it pays. */
   chargePeer(): void {}
 
   endConnection(): void {
-    this.#isLast = true
-    this.#response.shouldKeepAlive = false
-    this.#onLast()
+    this.#isPersistent = false
   }
 
   reset(code: number): void {
     if (this.isClosed) return
-    if (!this.localEnded && !this.#headSent && !isUnanswered(this.owner?.record.status ?? 0))
+    if (!this.localEnded && !this.#isHeadSent && !isUnanswered(this.owner?.record.status ?? 0))
       this.#answerReset(code)
+    if (this.isClosed) return
     if (!this.localEnded) return this.#break()
     // The answer is whole and did not say that the connection ends with it, so the client may send its next request as
     // soon as it is through with this one. What is left of this one is thrown away.
     this.#close(true)
-    this.#request.resume()
   }
 
   /** HTTP/1 has no reset: what ended before its head began is told in a response, as nginx does. */
   #answerReset(code: number): void {
-    const isGrpc = isGrpcContentType(this.#request.headers["content-type"])
+    const isGrpc = isGrpcContentType(this.#request.contentType)
     const message = `the backend reset the stream with ${errorCodeName(code)}`
     const what = { httpStatus: BAD_GATEWAY, grpcStatus: statusOfReset(code), message }
     const { list, body } = localReply({ isGrpc, isHeadSent: false }, what)!
@@ -195,39 +175,27 @@ export class Http1Stream implements DownstreamStream {
 
   // ---- From the client ----------------------------------------------------------------------------------------
 
-  #receive(octets: Buffer): void {
-    if (this.isClosed) return this.#discard(octets.length)
-    this.#unconsumed += octets.length
-    this.owner!.onRequestData(octets, 0, octets.length, false)
-    if (this.isClosed || this.#isHolding) return
-    if (this.#unconsumed < this.#context.limits.streamWindowOctets) return
-    // Not the request: Node would keep each chunk that is parsed already as a buffer of its own.
+  /** Octets of the request's body; `isEnd`: its last. */
+  receive(octets: Buffer, start: number, end: number, isEnd: boolean): void {
+    if (this.isClosed) return
+    this.#unconsumed += end - start
+    if (isEnd) this.remoteEnded = true
+    this.owner!.onRequestData(octets, start, end, isEnd)
+    if (this.isClosed) return
+    if (isEnd) return this.#closeIfOver()
+    if (this.#isHolding || this.#unconsumed < this.#host.streamWindowOctets) return
     this.#isHolding = true
-    this.#socket.hold()
+    this.#host.hold()
   }
 
   #letGo(): void {
     if (!this.#isHolding) return
     this.#isHolding = false
-    this.#socket.release()
+    this.#host.release()
   }
 
-  /** A client that goes on and on with a request that was answered is not read without end. */
-  #discard(octets: number): void {
-    this.#discarded += octets
-    if (this.#discarded > this.#context.limits.streamWindowOctets) this.#request.socket.destroy()
-  }
-
-  #receiveEnd(): void {
-    if (this.isClosed || this.remoteEnded) return
-    this.remoteEnded = true
-    this.owner!.onRequestData(NO_OCTETS, 0, 0, true)
-    this.#closeIfOver()
-  }
-
-  /** The response is out, or the connection gone. */
+  /** The connection is gone. */
   gone(): void {
-    this.#held.release()
     if (this.isClosed) return
     this.#close(false)
     this.owner!.onDownstreamReset({
@@ -240,18 +208,23 @@ export class Http1Stream implements DownstreamStream {
 
   // ---- Endings ------------------------------------------------------------------------------------------------
 
-  #end(): void {
+  #end(trailers: readonly string[] = NO_FIELDS): void {
+    if (this.#bodyEnd === BodyEnd.CHUNKS) writeLastChunk(this.#host.output, withoutTrailer(trailers))
+    // No one is to wait for what will not come.
+    else if (this.#lengthLeft > 0) this.#isPersistent = false
     this.localEnded = true
-    this.#response.end()
+    this.#host.onWritten()
     this.#closeIfOver()
   }
 
-  #taken(octets: number): void {
-    this.queuedOctets -= octets
-    this.#held.add(-octets)
-    if (this.isClosed) return
+  /** The kernel has taken what was written, or nearly. */
+  drained(): void {
+    const octets = this.queuedOctets
+    if (octets === 0 || this.isClosed) return
+    this.queuedOctets = 0
+    const { owner } = this
     this.#closeIfOver()
-    this.owner!.onDownstreamSent(octets)
+    owner!.onDownstreamSent(octets)
   }
 
   #closeIfOver(): void {
@@ -260,37 +233,14 @@ export class Http1Stream implements DownstreamStream {
 
   /** What is left out must be missed: by the length, by the last chunk, or by a connection that is reset. */
   #break(): void {
-    const response = this.#response
+    if (this.#isHeadSent && this.#bodyEnd === BodyEnd.CLOSE) this.#host.abortOutput()
     this.#close(false)
-    if (!this.#headSent) response.destroy()
-    else if (this.#endsByClose) this.#socket.abortOutput()
-    else if (response.socket !== null) this.#socket.end()
-    else response.once("socket", () => process.nextTick(() => this.#socket.end()))
+    if (!this.#isHeadSent) this.#host.destroy()
   }
 
   #close(isReusable: boolean): void {
     this.isClosed = true
     this.#letGo()
-    this.#onClosed(this, isReusable && !this.#isLast)
+    this.#host.onStreamClosed(this, isReusable && this.#isPersistent)
   }
-
-  /** What this turn writes leaves in one piece. */
-  #cork(): void {
-    const { socket } = this.#response
-    if (socket === null || socket.writableCorked > 0) return
-    socket.cork()
-    process.nextTick(() => socket.uncork())
-  }
-}
-
-/** Fields that Node agrees to write, flat: `trailer`, only a hint (RFC 9110 §6.6.2), it takes in chunked answers alone. */
-function writable(fields: readonly string[]): string[] {
-  const kept: string[] = []
-  for (let i = 0; i < fields.length; i += 2)
-    if (fields[i] !== "trailer" && FIELD_VALUE.test(fields[i + 1]!)) kept.push(fields[i]!, fields[i + 1]!)
-  return kept
-}
-
-function pairs(fields: readonly string[]): [string, string][] {
-  return Array.from({ length: fields.length / 2 }, (_, i) => [fields[2 * i]!, fields[2 * i + 1]!])
 }

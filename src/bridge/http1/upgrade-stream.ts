@@ -1,10 +1,10 @@
-import { STATUS_CODES } from "node:http"
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import { guarded } from "../../log/guarded.ts"
 import type { DownstreamStream, StreamOwner } from "../../relay/call/stream-owner.ts"
 import type { DownstreamContext } from "../../relay/downstream/downstream-context.ts"
 import { HeldOctets } from "../../relay/overload/held-octets.ts"
+import { statusLine } from "./response-head.ts"
 import type { Http1Socket } from "./socket.ts"
 
 const NO_OCTETS = Buffer.alloc(0)
@@ -14,8 +14,6 @@ export interface UpgradeStreamOptions {
   socket: Http1Socket
   context: DownstreamContext
   isHead: boolean
-  /** Octets that came behind the head. */
-  rest: Buffer
   /** The connection is over, or ends behind what was written. */
   onClosed: () => void
 }
@@ -36,7 +34,6 @@ export class UpgradeStream implements DownstreamStream {
   readonly #socket: Http1Socket
   readonly #context: DownstreamContext
   readonly #isHead: boolean
-  readonly #rest: Buffer
   readonly #onClosed: () => void
   /** Written, and not yet taken by the kernel. */
   readonly #held: HeldOctets
@@ -44,11 +41,10 @@ export class UpgradeStream implements DownstreamStream {
   #isHolding = false
   #isHeadSent = false
 
-  constructor({ socket, context, isHead, rest, onClosed }: UpgradeStreamOptions) {
+  constructor({ socket, context, isHead, onClosed }: UpgradeStreamOptions) {
     this.#socket = socket
     this.#context = context
     this.#isHead = isHead
-    this.#rest = rest
     this.#onClosed = onClosed
     this.#held = new HeldOctets(context.budget)
     socket.once(
@@ -67,7 +63,6 @@ export class UpgradeStream implements DownstreamStream {
           "data",
           this.#guard((octets: Buffer) => this.#receive(octets)),
         )
-        if (this.#rest.length > 0) this.#receive(this.#rest)
         this.#socket.resume()
       }),
     )
@@ -85,7 +80,7 @@ export class UpgradeStream implements DownstreamStream {
 
   #writeHead({ fields }: HeaderList, status: number): void {
     this.#isHeadSent = status >= 200 || status === 101
-    let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`
+    let text = statusLine(status)
     if (status >= 200) text += "connection: close\r\n"
     for (let i = 0; i < fields.length; i += 2)
       if (!fields[i]!.startsWith(":") && FIELD_VALUE.test(fields[i + 1]!))

@@ -1,12 +1,12 @@
-import { type IncomingMessage, ServerResponse } from "node:http"
-import type { Socket } from "node:net"
+import type { IncomingMessage } from "node:http"
 import { type Server, WebSocketServer } from "ws"
 import type { RequestHead } from "../../http2/message-head.ts"
 import { failure } from "../../record/failure.ts"
 import { Call } from "../../relay/call/call.ts"
 import type { CallContext } from "../../relay/call/call-context.ts"
 import type { Route } from "../../relay/route/route.ts"
-import type { Http1Connection } from "../http1/connection.ts"
+import type { Upgrade } from "../http1/connection.ts"
+import type { Http1Request } from "../http1/request.ts"
 import { UpgradeStream } from "../http1/upgrade-stream.ts"
 import type { Caller } from "../json/caller.ts"
 import type { MethodTypes } from "../json/method-types.ts"
@@ -26,16 +26,6 @@ import type { WebSocketTranscoderOptions } from "./transcoder.ts"
 
 /** Beside a message of the largest size: a control octet and a gRPC prefix. */
 const BESIDE_MESSAGE_OCTETS = 6
-
-/** An upgraded connection's request, and where it goes. */
-interface Upgrade {
-  connection: Http1Connection
-  request: IncomingMessage
-  head: RequestHead
-  route: Route
-  /** Octets that came behind the head. */
-  rest: Buffer
-}
 
 /** Types of a method, of a route's own source. */
 export type FindTypes = (route: Route, path: string, caller: Caller) => Promise<MethodTypes>
@@ -70,18 +60,15 @@ export class WebSockets {
   }
 
   /** A request with `upgrade` came. */
-  upgrade(connection: Http1Connection, request: IncomingMessage, rest: Buffer): void {
-    const found = connection.findRoute(request)
-    if ("status" in found) return connection.refuseRequest(request, found.status, found.reason)
-    const upgrade = { connection, request, rest, ...found }
-    const { settings } = found.route
+  upgrade(upgrade: Upgrade): void {
+    const { connection, request, head, route } = upgrade
     // What the configuration answers by itself it answers whatever the request asks for.
-    if (found.route.isAnswer) return this.#refuse(upgrade, null)
-    const { grpcWeb, connect, webSocket } = settings.bridge
+    if (route.isAnswer) return this.#refuse(upgrade, null)
+    const { grpcWeb, connect, webSocket } = route.settings.bridge
     if (!grpcWeb && !connect && !webSocket) return this.#passOn(upgrade)
-    if (!webSocket || request.headers.upgrade?.toLowerCase() !== "websocket")
+    if (!webSocket || request.upgrade?.toLowerCase() !== "websocket")
       return this.#refuse(upgrade, { status: 400, reason: "no such upgrade here" })
-    const handshake = readHandshake(found.head, settings)
+    const handshake = readHandshake(head, route.settings)
     if (!("status" in handshake)) return this.#accept(upgrade, handshake)
     if (handshake.status === 403) connection.onLimit("origin_refused")
     this.#refuse(upgrade, handshake)
@@ -89,25 +76,20 @@ export class WebSockets {
 
   /** Answers over HTTP/1 like any other request, log line and all, then closes. Null: with what the route says. */
   #refuse({ connection, request, head, route }: Upgrade, refusal: Refusal | null): void {
-    const response = new ServerResponse(request)
-    response.assignSocket(request.socket as unknown as Socket)
-    response.shouldKeepAlive = false
     const open = (...[record, stream, , on]: Parameters<typeof connection.options.openStream>) => {
       const answer = refusal === null ? on : answerRoute(on, refusal.status, `${refusal.reason}\n`)
       return new Call(this.#context, record, stream, head, answer)
     }
-    response.on("finish", () => connection.socket.end())
-    connection.serve(open, head, route, request, response)
+    connection.serve(open, head, route, request, true)
   }
 
   /** Where nothing is bridged it is the backend's to answer: it may switch to another protocol, or not. */
-  #passOn({ connection, request, head, route, rest }: Upgrade): void {
-    const { options, socket, streams } = connection
+  #passOn({ connection, request, head, route }: Upgrade): void {
+    const { options, streams } = connection
     const stream = new UpgradeStream({
-      socket,
+      socket: connection.switchProtocol(),
       context: options.context,
       isHead: request.method === "HEAD",
-      rest,
       onClosed: () => {
         if (stream.owner !== null) streams.delete(stream.owner)
       },
@@ -120,21 +102,20 @@ export class WebSockets {
   }
 
   #accept(upgrade: Upgrade, handshake: Handshake): void {
-    const { connection, request, rest } = upgrade
+    const { connection, request } = upgrade
     this.#subprotocol = handshake.subprotocol
     // `ws` takes it for the socket that it makes in this turn.
     const { bridge } = upgrade.route.settings
     this.#server.options.maxPayload = messageOctetsMaxOf(bridge, this.#context.limits) + BESIDE_MESSAGE_OCTETS
-    const { socket, options } = connection
+    const { options } = connection
+    const socket = connection.switchProtocol()
     // What is wrong with the handshake itself `ws` answers: RFC 6455 §4.2.
-    this.#server.handleUpgrade(request, request.socket, Buffer.alloc(0), (webSocket) => {
+    this.#server.handleUpgrade(incomingMessage(request), socket, Buffer.alloc(0), (webSocket) => {
       const next = new WebSocketConnection(options, socket)
       options.onReplaced(connection, next)
       webSocket.on("error", () => {})
       webSocket.on("ping", (payload) => webSocket.answerPing(payload))
       this.#open(upgrade, handshake, webSocket, next)
-      // In a later turn the socket flows, unless the call has paused it.
-      if (rest.length > 0) socket.receive(rest, 0, rest.length)
     })
   }
 
@@ -168,6 +149,16 @@ export class WebSockets {
     connection.opened(call, messageOctetsMaxOf(route.settings.bridge, this.#context.limits))
     call.start()
   }
+}
+
+/** What `ws` looks at of a request. */
+function incomingMessage({ method, target, fields }: Http1Request): IncomingMessage {
+  const headers: Record<string, string> = Object.create(null)
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!
+    headers[name] = headers[name] === undefined ? fields[i + 1]! : `${headers[name]}, ${fields[i + 1]!}`
+  }
+  return { method, url: target, headers } as unknown as IncomingMessage
 }
 
 function noMethod(path: string): Promise<never> {

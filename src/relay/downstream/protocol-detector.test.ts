@@ -35,11 +35,7 @@ describe("what a client's first octets begin", () => {
     ["HTTP/2, octet by octet", ["P", "R", "I", " "], ["choose http2", '"PRI "']],
     ["HTTP/1", ["GET / HTTP/1.1\r\n"], ["choose http1", '"GET / HTTP/1.1\\r\\n"']],
     ["HTTP/1 in pieces", ["GET / HT", "TP/1.1\r\nHost"], ["choose http1", '"GET / HTTP/1.1\\r\\nHost"']],
-    [
-      "HTTP/0.9, whose head ends with its line",
-      ["GET /\r\n"],
-      ["choose http1", '"GET /\\r\\n"', '"\\r\\n\\r\\n"'],
-    ],
+    ["HTTP/0.9", ["GET /\r\n"], ["choose http1", '"GET /\\r\\n"']],
     ["garbage, answered by GOAWAY", ["\0\0"], ["choose http2", '"\\u0000\\u0000"']],
     ["half a line", ["GET /"], []],
     ["nothing at all", [""], []],

@@ -25,7 +25,6 @@ const SILENT_DRAIN_MS = 1000
 
 const NO_STREAMS: readonly StreamOwner[] = []
 const NO_OCTETS = Buffer.alloc(0)
-const HEAD_END = Buffer.from("\r\n\r\n")
 
 /** A client that has not said yet whether it speaks HTTP/2 or HTTP/1. Holds at most one request line. */
 export class ProtocolDetector implements ClientConnection, LinkUser {
@@ -75,8 +74,6 @@ export class ProtocolDetector implements ClientConnection, LinkUser {
     else {
       const chosen = this.#choose(protocol === "http2" ? "http2" : "http1", this)
       chosen.receive(octets, start, end)
-      // Its head is that line, and the parser of HTTP/1 waits for a head's end.
-      if (protocol === "http0.9") chosen.receive(HEAD_END, 0, HEAD_END.length)
       if (this.#drainMs < Number.POSITIVE_INFINITY) chosen.drain()
     }
   }
