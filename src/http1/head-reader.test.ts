@@ -161,3 +161,17 @@ test("one reader reads one head after the other", () => {
   expect(fields).toEqual(["x", "1"])
   expect([reader.startLine, reader.fields, reader.isWhole]).toEqual(["A 2", ["y", "2"], true])
 })
+
+test.each<[name: string, text: string, startLine: string]>([
+  ["ended by LF", "A a\n", "A a"],
+  ["with a control character", "A\0a\r\n", "A\0a"],
+  ["that is none", "B a\r\n", "B a"],
+  ["longer than a head may be", `A${"a".repeat(300)}`, `A${"a".repeat(199)}`],
+  ["before a field that is malformed", "A a\r\n: x\r\n", "A a"],
+])("of a fault the first line is known as far as it came: %s", (_name, text, startLine) => {
+  for (const pieces of [[text], text.split("")]) {
+    const reader = message()
+    for (const piece of pieces) if (reader.fault === null) readIn([piece], reader)
+    expect([reader.fault !== null, reader.startLine]).toEqual([true, startLine])
+  }
+})

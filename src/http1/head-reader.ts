@@ -76,8 +76,10 @@ export class HeadReader {
       this.#partial = cut < 0 ? lines : ""
       if (cut >= 0) this.#readLines(lines)
     }
-    if (at < end && !this.isWhole && this.fault === null)
+    if (at < end && !this.isWhole && this.fault === null) {
+      if (this.#isAtStart) this.startLine = this.#partial
       this.fault = { kind: "too_large", reason: `it has more than ${octetsMax} octets` }
+    }
     return at
   }
 
@@ -100,7 +102,10 @@ export class HeadReader {
     for (let at = 0; at < lines.length && this.fault === null; ) {
       const next = lines.indexOf("\n", at) + 1
       const end = next - 2
-      if (end < at || lines.charCodeAt(end) !== CR) return this.#malformed("a line ends by LF alone")
+      if (end < at || lines.charCodeAt(end) !== CR) {
+        if (this.#isAtStart) this.startLine = lines.slice(at, next - 1)
+        return this.#malformed("a line ends by LF alone")
+      }
       if (end > at) this.#readLine(lines, at, end)
       else if (!this.#isAtStart) this.isWhole = true
       else if (this.#options.skipsEmptyLines !== true) return this.#malformed("it begins by an empty line")
@@ -111,9 +116,9 @@ export class HeadReader {
   #readLine(lines: string, start: number, end: number): void {
     if (!this.#isAtStart) return this.#readField(lines, start, end)
     this.#isAtStart = false
+    this.startLine = lines.slice(start, end)
     const wrong = wrongOctet(lines, start, end)
     if (wrong >= 0) return this.#malformed(`its first line has octet 0x${wrong.toString(16)}`)
-    this.startLine = lines.slice(start, end)
     const problem = this.#options.startLineProblem!(this.startLine)
     if (problem !== null) this.#malformed(problem)
   }

@@ -210,13 +210,7 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
   }
 
   /** Hands a request to what `open` makes for it. `isLast`: no other is served. */
-  serve(
-    open: OpenStream,
-    head: RequestHead,
-    route: Route,
-    request: AnsweredRequest,
-    isLast: boolean,
-  ): void {
+  serve(open: OpenStream, head: RequestHead, route: Route, request: AnsweredRequest, isLast: boolean): void {
     const stream = new Http1Stream(this, request, !isLast)
     this.#stream = stream
     const owner = open(this.record, stream, head, route)

@@ -49,7 +49,18 @@ test("HTTP/1.0 needs no host", () => {
 test("what is of the connection goes no further, and variables know of it", () => {
   const head = read([
     ...["host", "a", "x", "1", "connection", "close, Y", "y", "2", "keep-alive", "timeout=1"],
-    ...["te", "gzip", "trailer", "z", "http2-settings", "AA", "proxy-connection", "close", "expect", "100-continue"],
+    ...[
+      "te",
+      "gzip",
+      "trailer",
+      "z",
+      "http2-settings",
+      "AA",
+      "proxy-connection",
+      "close",
+      "expect",
+      "100-continue",
+    ],
   ])
   if (typeof head === "string") throw new Error(head)
   const pseudo = [":method", "GET", ":scheme", "http", ":path", "/", ":authority", "a"]
@@ -58,7 +69,10 @@ test("what is of the connection goes no further, and variables know of it", () =
 })
 
 test.each([
-  [["te", "trailers, deflate", "connection", "te"], ["te", "trailers"]],
+  [
+    ["te", "trailers, deflate", "connection", "te"],
+    ["te", "trailers"],
+  ],
   [["te", "trailers"], []],
   [["te", "deflate", "connection", "te"], []],
 ])("trailers are asked for by te and its option: %j", (fields, listed) => {
@@ -68,6 +82,9 @@ test.each([
 })
 
 test("what is shown of a malformed request", () => {
-  expect(headOfMalformed("GET", "/a", "http", "application/grpc")).toMatchObject({ method: "GET", path: "/a" })
+  expect(headOfMalformed("GET", "/a", "http", "application/grpc")).toMatchObject({
+    method: "GET",
+    path: "/a",
+  })
   expect(headOfMalformed("", "", "http").list.get("content-type")).toBeUndefined()
 })

@@ -30,8 +30,7 @@ export function readHttp1Request(line: RequestLine, fields: readonly string[]): 
   // What is taken off on the way cannot be sent on as something else: RFC 9112 §6.1.
   if (line.minorVersion === 0 && (isChunked || framing.hasUnknownCoding))
     return { status: 400, reason: "HTTP/1.0 knows no transfer codings" }
-  if (framing.hasUnknownCoding)
-    return { status: 501, reason: "of transfer codings chunked alone is known" }
+  if (framing.hasUnknownCoding) return { status: 501, reason: "of transfer codings chunked alone is known" }
   let options = NO_OPTIONS
   let upgrade: string | null = null
   let expectation: string | null = null
@@ -40,14 +39,14 @@ export function readHttp1Request(line: RequestLine, fields: readonly string[]): 
     const name = fields[i]
     if (name === "connection") options = withOptions(options, fields[i + 1]!)
     else if (name === "upgrade") upgrade = upgrade === null ? fields[i + 1]! : `${upgrade}, ${fields[i + 1]!}`
-    else if (name === "expect") expectation = expectation === null ? fields[i + 1]! : `${expectation}, ${fields[i + 1]!}`
+    else if (name === "expect")
+      expectation = expectation === null ? fields[i + 1]! : `${expectation}, ${fields[i + 1]!}`
     else if (name === "content-type") contentType ??= fields[i + 1]!
   }
   // HTTP/1.0 has none: RFC 9110 §10.1.1.
   const expects = expectation !== null && line.minorVersion === 1
   if (expects && !IS_CONTINUE.test(expectation!)) return { status: 417, reason: "no such expectation is met" }
-  const isPersistent =
-    !options.has("close") && (line.minorVersion === 1 || options.has("keep-alive"))
+  const isPersistent = !options.has("close") && (line.minorVersion === 1 || options.has("keep-alive"))
   const hasBody = isChunked || contentLength > 0
   if (upgrade !== null && (hasBody || !options.has("upgrade") || IS_HTTP2.test(upgrade))) upgrade = null
   const { method, target, minorVersion } = line

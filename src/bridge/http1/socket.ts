@@ -110,12 +110,7 @@ export class Http1Socket extends Duplex {
 
   /** The reader wants pieces. */
   get #isWanted(): boolean {
-    return (
-      this.#holds === 0 &&
-      !this.#isStopped &&
-      this.readableFlowing === true &&
-      !this.destroyed
-    )
+    return this.#holds === 0 && !this.#isStopped && this.readableFlowing === true && !this.destroyed
   }
 
   /** It takes them as they are pushed: none waits in the stream. */
