@@ -370,7 +370,7 @@ const FAULT_COUNTERS: Readonly<Record<HeadFault["kind"], CounterName>> = {
 const HEAD_TOO_LARGE = 494
 const NO_LINE = { method: "", target: "" }
 /** Of a refused request no body is read. */
-const NOT_READ = { isPersistent: false, hasBody: false, expectsContinue: false }
+const NOT_READ = { isPersistent: false, hasBody: false, expectsContinue: false, isRefused: true } as const
 
 function fieldOf(fields: readonly string[], name: string): string | undefined {
   const at = fields.indexOf(name)

@@ -206,6 +206,13 @@ describe("an end", () => {
     expect([written(), take()]).toEqual(["", ["closed", "destroy"]])
   })
 
+  test("without an answer to what could not be read is, too", () => {
+    const { stream, take, written } = bedOf({ isRefused: true })
+    Object.assign(stream.owner!.record, { status: 200 })
+    stream.reset(ErrorCode.CANCEL)
+    expect([written(), take()]).toEqual(["", ["closed", "destroy"]])
+  })
+
   test.each<[name: string, request: Partial<AnsweredRequest>, fields: string[], told: string[]]>([
     ["of a length", {}, ["content-length", "5"], ["closed"]],
     ["in chunks", {}, [], ["closed"]],

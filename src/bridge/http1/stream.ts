@@ -40,6 +40,8 @@ export interface AnsweredRequest {
   readonly contentType: string | undefined
   readonly hasBody: boolean
   readonly expectsContinue: boolean
+  /** It could not be read: where no answer is to be given, none is. */
+  readonly isRefused?: true
 }
 
 /** One HTTP/1 request and its response, with the face of an HTTP/2 stream. */
@@ -154,13 +156,17 @@ export class Http1Stream implements DownstreamStream {
 
   reset(code: number): void {
     if (this.isClosed) return
-    if (!this.localEnded && !this.#isHeadSent && !isUnanswered(this.owner?.record.status ?? 0))
-      this.#answerReset(code)
+    if (!this.localEnded && !this.#isHeadSent && !this.#isUnanswered) this.#answerReset(code)
     if (this.isClosed) return
     if (!this.localEnded) return this.#break()
     // The answer is whole and did not say that the connection ends with it, so the client may send its next request as
     // soon as it is through with this one. What is left of this one is thrown away.
     this.#close(true)
+  }
+
+  /** As nginx's 444. */
+  get #isUnanswered(): boolean {
+    return this.#request.isRefused === true || isUnanswered(this.owner?.record.status ?? 0)
   }
 
   /** HTTP/1 has no reset: what ended before its head began is told in a response, as nginx does. */
