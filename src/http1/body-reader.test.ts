@@ -103,6 +103,8 @@ describe("chunks", () => {
     ["2 ;a\r\nok", "", "a chunk's size has octet 0x20"],
     ["2\nok", "", "a chunk's size has octet 0xa"],
     ["2\rok", "", "a chunk's size is not followed by CRLF"],
+    ["2;\r\nok", "", "a chunk's extension has no name"],
+    ["2; a\r\nok", "", "a chunk's extension has no name"],
     ["2;a\nok", "", "a chunk's extension has octet 0xa"],
     ["2;a\rb\r\nok", "", "a chunk's size is not followed by CRLF"],
     ["2;a\0\r\nok", "", "a chunk's extension has octet 0x0"],

@@ -1,4 +1,4 @@
-import { hexDigits, valueOctets } from "./grammar.ts"
+import { hexDigits, tokenOctets, valueOctets } from "./grammar.ts"
 import { type HeadBounds, HeadReader } from "./head-reader.ts"
 
 const LF = 0x0a
@@ -20,6 +20,7 @@ const State = {
   DATA_CR: 6,
   DATA_LF: 7,
   TRAILERS: 8,
+  EXTENSION_NAME: 9,
 } as const
 
 /**
@@ -130,6 +131,10 @@ export class BodyReader {
     switch (this.#state) {
       case State.SIZE:
         return this.#readSize(octet)
+      case State.EXTENSION_NAME:
+        if (tokenOctets[octet] === 0) this.fault = "a chunk's extension has no name"
+        this.#state = State.EXTENSION
+        return this.#countLine()
       case State.EXTENSION:
         if (octet === CR) this.#state = State.SIZE_LF
         else if (valueOctets[octet] === 0)
@@ -156,7 +161,7 @@ export class BodyReader {
       this.#hasDigit = true
     } else if (!this.#hasDigit) this.fault = "a chunk's size is no number"
     else if (octet === CR) this.#state = State.SIZE_LF
-    else if (octet === SEMICOLON) this.#state = State.EXTENSION
+    else if (octet === SEMICOLON) this.#state = State.EXTENSION_NAME
     else this.fault = `a chunk's size has octet 0x${octet.toString(16)}`
     this.#countLine()
   }

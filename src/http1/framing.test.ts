@@ -19,6 +19,8 @@ test.each<[fields: string[], framing: Partial<Framing>]>([
   [["transfer-encoding", "gzip, chunked"], { hasUnknownCoding: true }],
   [["transfer-encoding", "gzip", "transfer-encoding", "chunked"], { hasUnknownCoding: true }],
   [["transfer-encoding", "xchunked"], { hasUnknownCoding: true }],
+  // White space of other standards, which would be trimmed from a text.
+  [["transfer-encoding", "\xa0chunked"], { hasUnknownCoding: true }],
   [["transfer-encoding", ""], { hasUnknownCoding: true }],
 ])("%j", (fields, expected) => {
   expect(readFraming(fields)).toEqual(framing(expected))

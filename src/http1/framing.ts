@@ -1,3 +1,5 @@
+import { listElements } from "./grammar.ts"
+
 /** What a message says of the length of its body. */
 export interface Framing {
   /** Octets; -1: not said. */
@@ -39,7 +41,7 @@ export function readFraming(fields: readonly string[]): Framing | string {
 
 function framingOfCoding(coding: string): Framing | string {
   if (coding === "chunked") return CHUNKED
-  const codings = coding.split(",").map((each) => each.trim().toLowerCase())
+  const codings = listElements(coding)
   const first = codings.indexOf("chunked")
   if (first < 0) return UNKNOWN
   if (first < codings.length - 1) return "chunked is not its last transfer coding"

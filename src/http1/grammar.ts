@@ -24,3 +24,8 @@ export function isToken(text: string): boolean {
   }
   return text.length > 0
 }
+
+/** The elements of a list, in lower case. Of white space only spaces and tabs stand around them: RFC 9110 §5.6.1. */
+export function listElements(value: string): string[] {
+  return value.split(",").map((each) => each.replace(/^[\t ]+|[\t ]+$/g, "").toLowerCase())
+}

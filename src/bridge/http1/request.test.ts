@@ -21,6 +21,7 @@ test.each<[fields: string[], minorVersion: 0 | 1, said: Partial<Http1Request>]>(
   [["connection", "a, Close"], 1, { isPersistent: false }],
   [["connection", "a", "connection", "close"], 1, { isPersistent: false }],
   [["connection", "closed"], 1, { isPersistent: true }],
+  [["connection", "close\xa0"], 1, { isPersistent: true }],
   [["content-length", "5"], 1, { hasBody: true, contentLength: 5 }],
   [["content-length", "0"], 1, { hasBody: false, contentLength: 0 }],
   [["transfer-encoding", "chunked"], 1, { hasBody: true, contentLength: -1 }],

@@ -1,4 +1,5 @@
 import { readFraming } from "../../http1/framing.ts"
+import { listElements } from "../../http1/grammar.ts"
 import type { RequestLine } from "../../http1/request-line.ts"
 import type { Refusal } from "../shared/refusal.ts"
 
@@ -62,6 +63,6 @@ const IS_CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i
 
 function withOptions(known: ReadonlySet<string>, value: string): Set<string> {
   const options = new Set(known)
-  for (const option of value.split(",")) options.add(option.trim().toLowerCase())
+  for (const option of listElements(value)) options.add(option)
   return options
 }

@@ -96,6 +96,12 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
     maxOctets: 1024,
     load: async () => (await import("./http1-messages.ts")).http1Messages,
   },
+  "http1-requests": {
+    input: "an octet that says how reads are cut, then requests of HTTP/1.1",
+    covers: ["http1/", "bridge/http1/request", "bridge/http1/head"],
+    maxOctets: 1024,
+    load: async () => (await import("./http1-requests.ts")).http1Requests,
+  },
   "http1-request": {
     input: "an octet that says how reads are cut, then what a client sends to a proxy of HTTP/1.1",
     covers: ["origin/http1/", "bridge/http1/", "relay/call/"],

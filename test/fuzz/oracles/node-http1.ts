@@ -1,0 +1,78 @@
+/** Requests of HTTP/1.1 as Node's own parser reads them, strict. */
+import { createRequire } from "node:module"
+
+export interface NodeRequest {
+  readonly method: string
+  readonly target: string
+  readonly minorVersion: number
+  /** Names in lower case and values in turn. */
+  readonly fields: readonly string[]
+  body: string
+  isWhole: boolean
+}
+
+export interface NodeReading {
+  readonly requests: NodeRequest[]
+  /** The code of the error that ended it; null: none did. */
+  fault: string | null
+}
+
+/** What Node keeps to itself: see its lib/_http_common.js. */
+interface Parser {
+  [event: number]: unknown
+  initialize(kind: number, resource: object, headOctetsMax: number, leniency: number): void
+  execute(octets: Buffer): number | (Error & { code: string })
+}
+interface ParserClass {
+  new (): Parser
+  readonly REQUEST: number
+  readonly kOnHeaders: number
+  readonly kOnHeadersComplete: number
+  readonly kOnBody: number
+  readonly kOnMessageComplete: number
+}
+const { HTTPParser, methods } = createRequire(import.meta.url)("node:_http_common") as {
+  HTTPParser: ParserClass
+  methods: readonly string[]
+}
+
+/** Reads `octets` in one piece, to the first fault. */
+export function readWithNode(octets: Buffer, headOctetsMax: number): NodeReading {
+  const reading: NodeReading = { requests: [], fault: null }
+  const parser = new HTTPParser()
+  parser.initialize(HTTPParser.REQUEST, {}, headOctetsMax, 0)
+  // Long heads come in parts.
+  let early: string[] = []
+  let earlyTarget = ""
+  parser[HTTPParser.kOnHeaders] = (fields: string[], target: string): void => {
+    early.push(...fields)
+    earlyTarget += target
+  }
+  parser[HTTPParser.kOnHeadersComplete] = (
+    ...[, minorVersion, fields = early, method, target = earlyTarget]: [
+      number,
+      number,
+      string[] | undefined,
+      number,
+      string | undefined,
+    ]
+  ): number => {
+    const named = fields.map((each, i) => (i % 2 === 0 ? each.toLowerCase() : each.replace(/[\t ]+$/, "")))
+    const name = methods[method] ?? ""
+    reading.requests.push({ method: name, target, minorVersion, fields: named, body: "", isWhole: false })
+    early = []
+    earlyTarget = ""
+    return 0
+  }
+  parser[HTTPParser.kOnBody] = (piece: Buffer): void => {
+    reading.requests.at(-1)!.body += piece.toString("latin1")
+  }
+  parser[HTTPParser.kOnMessageComplete] = (): void => {
+    reading.requests.at(-1)!.isWhole = true
+    early = []
+    earlyTarget = ""
+  }
+  const read = parser.execute(octets)
+  if (typeof read !== "number") reading.fault = read.code
+  return reading
+}
