@@ -154,7 +154,7 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
   }
 
   #malformed(refusal: Refusal): Refusal {
-    this.onLimit("header_malformed")
+    if (refusal.status === 400) this.onLimit("header_malformed")
     return refusal
   }
 
