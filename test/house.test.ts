@@ -55,6 +55,7 @@ const ROOMS = [
   "config",
   "record",
   "regex",
+  "http1",
   "http2",
   "grpc",
   "base",
@@ -69,9 +70,10 @@ const APART = new Set(["web"])
 /** Neighbours on the way down that a room has no business with. */
 const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
   // Sans-IO: octets in, events out.
+  http1: ["grpc"],
   http2: ["grpc"],
   // No socket, no HTTP.
-  cluster: ["net", "http2", "grpc", "log", "record"],
+  cluster: ["net", "http1", "http2", "grpc", "log", "record"],
   grpc: ["base"],
 }
 
@@ -88,8 +90,10 @@ const BASE = [
   "program-file.ts",
   "random.ts",
   "resolve-limits.ts",
+  "roster.ts",
   "server-names.ts",
   "steps.ts",
+  "tags.ts",
   "timer-wheel.ts",
   "turn-cause.ts",
   "version.ts",
@@ -207,6 +211,7 @@ describe("imports go down only", () => {
 
   test("the data plane depends on no package", () => {
     const own: ReadonlySet<string | null> = new Set([
+      "http1",
       "http2",
       "grpc",
       "net",

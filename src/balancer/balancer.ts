@@ -6,6 +6,7 @@ import { type Counters, counterIds } from "../base/counters.ts"
 import type { Limits } from "../base/limits.ts"
 import { type Random, systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
+import { Roster } from "../base/roster.ts"
 import { VERSION } from "../base/version.ts"
 import { Bridges } from "../bridge/bridges.ts"
 import type { ClusterStates } from "../cluster/cluster-states.ts"
@@ -101,7 +102,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #compiler: ConfigCompiler
   readonly #departures: Departures
   readonly #ticker: Ticker
-  readonly #links = new Set<Link>()
+  readonly #links = new Roster<Link>()
   readonly #linkOwner: LinkOwner = {
     onBug: (error) => this.#uncaught(error),
     onClosed: (link) => {
