@@ -1,5 +1,6 @@
 import { systemClock } from "../base/clock.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
+import { atOnce } from "../base/steps.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
 import { checkCursors } from "../bridge/json/cursor-fields.ts"
 import type { Config, RouteConfig } from "../config/model.ts"
@@ -31,8 +32,8 @@ export async function startProblems(config: Config): Promise<StartProblem[]> {
     }
   }
   attempt(null, () => {
-    checkDescriptorSets(config)
-    checkCursors(config)
+    atOnce(checkDescriptorSets(config))
+    atOnce(checkCursors(config))
   })
   tryTls(config, attempt)
   for (const listener of config.listeners) {
