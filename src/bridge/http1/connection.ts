@@ -27,6 +27,7 @@ import { UNSENT_OCTETS_MAX } from "./unsent-octets.ts"
 
 /** How often TCP asks whether the peer is there: HTTP/1 itself has no PING. */
 const TCP_KEEPALIVE_MS = 60_000
+
 /** What follows a switch of protocols. */
 export type OnUpgrade = (upgrade: Upgrade) => void
 
@@ -48,6 +49,7 @@ export interface Http1Options {
 
 /** One client's HTTP/1 connection: requests, one after the other, as in nginx. */
 export class Http1Connection implements ClientConnection, LinkUser, RequestEvents, Http1StreamHost {
+  place = -1
   readonly record: ConnectionRecord
   readonly streams = new Set<StreamOwner>()
   readonly output: Output
