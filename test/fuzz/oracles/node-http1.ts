@@ -22,6 +22,7 @@ interface Parser {
   [event: number]: unknown
   initialize(kind: number, resource: object, headOctetsMax: number, leniency: number): void
   execute(octets: Buffer): number | (Error & { code: string })
+  close(): void
 }
 interface ParserClass {
   new (): Parser
@@ -73,6 +74,23 @@ export function readWithNode(octets: Buffer, headOctetsMax: number): NodeReading
     earlyTarget = ""
   }
   const read = parser.execute(octets)
+  parser.close()
   if (typeof read !== "number") reading.fault = read.code
   return reading
+}
+
+/** Why Node does not read a request, or not all of one, that we do, where that is no fault of ours; null: it is. */
+export function nodeDiffers(reading: NodeReading, index: number, target: string): string | null {
+  const before = reading.requests[index - 1]
+  if (reading.fault === null && before !== undefined && asksToSwitch(before.fields))
+    return "behind a request that asks for a switch, Node reads nothing more"
+  if (reading.fault === "HPE_INVALID_URL" && !target.startsWith("/"))
+    return "of an absolute target's authority, Node knows fewer characters; it is held to the rules of host"
+  if (reading.fault === "HPE_STRICT")
+    return "of a chunk extension, Node reads the words; here it is octets up to CRLF, without control characters"
+  return null
+}
+
+function asksToSwitch(fields: readonly string[]): boolean {
+  return fields.some((name, i) => i % 2 === 0 && name === "upgrade")
 }

@@ -6,7 +6,7 @@ import { type RequestEvents, RequestInput } from "../../../src/bridge/http1/requ
 import { readRequestLine, requestLineProblem } from "../../../src/http1/request-line.ts"
 import { randomly } from "../../support/memory-link.ts"
 import type { Target } from "../engine/target.ts"
-import { readWithNode } from "../oracles/node-http1.ts"
+import { nodeDiffers, readWithNode } from "../oracles/node-http1.ts"
 
 const BOUNDS = { octetsMax: 4096, fieldsMax: 32 }
 /** What Node may read of a head: its limit has no line ends in it. */
@@ -124,12 +124,13 @@ export const http1Requests: Target = {
       whole,
       "other reads, other requests",
     )
-    const { requests, fault } = readWithNode(octets, NODE_HEAD_OCTETS_MAX)
+    const byNode = readWithNode(octets, NODE_HEAD_OCTETS_MAX)
     for (const [i, { request, body, isWhole }] of whole.read.entries()) {
       if (!isWhole) return
       const { method, target, minorVersion, fields } = request
-      const node = requests[i]
-      assert(node?.isWhole === true, `Node does not read ${method} ${target}: ${fault}`)
+      const node = byNode.requests[i]
+      if (node?.isWhole !== true && nodeDiffers(byNode, i, target) !== null) return
+      assert(node?.isWhole === true, `Node does not read ${method} ${target}: ${byNode.fault}`)
       assert.deepEqual({ method, target, minorVersion, fields, body, isWhole }, node)
     }
   },
