@@ -1,4 +1,6 @@
+import type { Socket } from "node:net"
 import type { Connector } from "../../cluster/connectors.ts"
+import type { Link } from "../../net/link.ts"
 import type { Network } from "../../net/network.ts"
 import type { TlsUpstream } from "../../net/tls-upstream.ts"
 import { ConnectorTable, type ConnectorTableOptions } from "../../relay/upstream/connector-table.ts"
@@ -10,6 +12,7 @@ import type { ExchangeSettings } from "./exchange.ts"
 export interface Http1OriginsOptions {
   readonly context: OriginContext
   readonly network: Network
+  link(socket: Socket): Link
   /** Of names that calls say. */
   readonly names: ConnectorTableOptions
   /** A connection was started, or is gone. */
@@ -51,7 +54,7 @@ export class Http1Origins {
   }
 
   #makeConnector(settings: OriginSettings): Connector<LegConnection> {
-    const { context, network, onConnect, onClosed } = this.#options
+    const { context, network, link, onConnect, onClosed } = this.#options
     const { tls, bindAddress, socketKeepalive, serverName } = settings
     return (endpoint, pool, cluster) => {
       const connection = new Http1Origin({
@@ -61,11 +64,13 @@ export class Http1Origins {
         pool,
         cluster,
         isTls: tls !== null,
-        dial: () => {
+        link,
+        afterReads: (callback) => network.afterReads(callback),
+        dial: (onOctets) => {
           const socket =
             tls === null
-              ? network.connectStream(endpoint.config, bindAddress)
-              : tls.connectStream(endpoint.config, bindAddress, serverName)
+              ? network.connect(endpoint.config, bindAddress, onOctets)
+              : tls.connectHttp1(endpoint.config, bindAddress, onOctets, serverName)
           if (socketKeepalive) socket.setKeepAlive(true)
           return socket
         },
