@@ -34,6 +34,9 @@ export interface TlsUpstreamOptions {
   log: Log
 }
 
+/** Node's types know `onread` of sockets without TLS alone. */
+type OwnOptions = ConnectionOptions & { readonly onread?: ReturnType<typeof readInto> }
+
 interface Material {
   readonly versions: FileVersions
   readonly context: SecureContext
@@ -107,7 +110,7 @@ export class TlsUpstream {
   #connect(
     endpoint: EndpointConfig,
     bindAddress: string | null,
-    ownOptions: ConnectionOptions,
+    ownOptions: OwnOptions,
     said: string | null = null,
   ): TLSSocket {
     const place = said === null ? endpoint.address : `${endpoint.address} ${said}`
