@@ -50,25 +50,45 @@ describe("a response that", () => {
     ["has no octets", `${OK}Content-Length: 0\r\n\r\n`, ":status 200 content-length 0 (0), [], reusable"],
     ["is followed by more", `${OK}Content-Length: 2\r\n\r\nokmore`, ":status 200 content-length 2 (2), [ok]"],
     ["is chunked", `${OK}${CHUNKED}\r\n2\r\nok\r\n0\r\n\r\n`, ":status 200 (-1), [ok], reusable"],
-    ["has trailers", `${OK}${CHUNKED}\r\n2\r\nok\r\n0\r\nX: 1\r\n\r\n`, ":status 200 (-1), [ok] x 1, reusable"],
+    [
+      "has trailers",
+      `${OK}${CHUNKED}\r\n2\r\nok\r\n0\r\nX: 1\r\n\r\n`,
+      ":status 200 (-1), [ok] x 1, reusable",
+    ],
     ["is chunked and followed by more", `${OK}${CHUNKED}\r\n0\r\n\r\nmore`, ":status 200 (-1), []"],
-    ["has no reason", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", ":status 200 content-length 0 (0), [], reusable"],
+    [
+      "has no reason",
+      "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n",
+      ":status 200 content-length 0 (0), [], reusable",
+    ],
     ["closes", `${OK}Connection: close\r\nContent-Length: 0\r\n\r\n`, ":status 200 content-length 0 (0), []"],
     [
       "names fields of the connection",
       `${OK}Connection: X-A\r\nX-A: 1\r\nKeep-Alive: 5\r\nX-B: 2\r\nContent-Length: 0\r\n\r\n`,
       ":status 200 x-b 2 content-length 0 (0), [], reusable",
     ],
-    ["is of HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", ":status 200 content-length 2 (2), [ok]"],
+    [
+      "is of HTTP/1.0",
+      "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+      ":status 200 content-length 2 (2), [ok]",
+    ],
     [
       "is of HTTP/1.0 and keeps the connection",
       "HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nok",
       ":status 200 content-length 2 (2), [ok], reusable",
     ],
     ["is 204", "HTTP/1.1 204 X\r\n\r\n", ":status 204 (-1), [], reusable"],
-    ["is 204 and says a length", "HTTP/1.1 204 X\r\nContent-Length: 2\r\n\r\n", ":status 204 content-length 2 (2), []"],
+    [
+      "is 204 and says a length",
+      "HTTP/1.1 204 X\r\nContent-Length: 2\r\n\r\n",
+      ":status 204 content-length 2 (2), []",
+    ],
     ["is 204 and chunked", `HTTP/1.1 204 X\r\n${CHUNKED}\r\n`, ":status 204 (-1), []"],
-    ["is 304", "HTTP/1.1 304 X\r\nContent-Length: 9\r\n\r\n", ":status 304 content-length 9 (9), [], reusable"],
+    [
+      "is 304",
+      "HTTP/1.1 304 X\r\nContent-Length: 9\r\n\r\n",
+      ":status 304 content-length 9 (9), [], reusable",
+    ],
     ["is to HEAD", `${OK}Content-Length: 9\r\n\r\n`, ":status 200 content-length 9 (9), [], reusable", HEAD],
     ["is to HEAD, chunked", `${OK}${CHUNKED}\r\n`, ":status 200 (-1), [], reusable", HEAD],
     [
@@ -88,7 +108,11 @@ describe("a response that", () => {
 
   test.each<[name: string, text: string, told: string, expected?: Expected]>([
     ["that has no length", `${OK}\r\nall`, ":status 200 (-1), [all]"],
-    ["that is not whole", `${OK}Content-Length: 3\r\n\r\nok`, ":status 200 content-length 3 (3), cut short, …"],
+    [
+      "that is not whole",
+      `${OK}Content-Length: 3\r\n\r\nok`,
+      ":status 200 content-length 3 (3), cut short, …",
+    ],
     ["within its chunks", `${OK}${CHUNKED}\r\n2\r\nok\r\n`, ":status 200 (-1), cut short, …"],
     ["within its head", OK, "cut short, …"],
     ["behind an interim one", "HTTP/1.1 100 X\r\n\r\n", "interim :status 100, cut short, …"],
@@ -111,7 +135,11 @@ describe("a response that", () => {
     ["an empty line first", `\r\n${OK}\r\n`, "it begins by an empty line"],
     ["a length and chunks", `${OK}Content-Length: 2\r\n${CHUNKED}\r\n`, "it says a length and a coding"],
     ["another coding", `${OK}Transfer-Encoding: zip\r\n\r\n`, "of transfer codings chunked alone is known"],
-    ["an interim one with a length", "HTTP/1.1 103 X\r\nContent-Length: 1\r\n\r\n", "an interim response has a body"],
+    [
+      "an interim one with a length",
+      "HTTP/1.1 103 X\r\nContent-Length: 1\r\n\r\n",
+      "an interim response has a body",
+    ],
     ["an interim one with chunks", `HTTP/1.1 103 X\r\n${CHUNKED}\r\n`, "an interim response has a body"],
     [
       "a switch unasked",

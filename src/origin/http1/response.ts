@@ -51,8 +51,7 @@ export function switchHead(fields: readonly string[], upgrade: string): Response
   const told = endToEnd([":status", "101", "connection", "upgrade", "upgrade", upgrade], fields)
   const kept: string[] = []
   // A length has no meaning here, and a client might find one: RFC 9110 §8.6.
-  for (let i = 0; i < told.length; i += 2)
-    if (told[i] !== "content-length") kept.push(told[i]!, told[i + 1]!)
+  for (let i = 0; i < told.length; i += 2) if (told[i] !== "content-length") kept.push(told[i]!, told[i + 1]!)
   return { list: new HeaderList(kept), status: 101, contentLength: -1 }
 }
 
