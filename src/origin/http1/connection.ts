@@ -23,8 +23,8 @@ export interface Http1OriginOptions {
   readonly dial: (onOctets: OnOctets) => Socket
   readonly isTls: boolean
   readonly link: (socket: Socket) => Link
-  /** Calls back once the octets that this turn of the event loop brought have been read. */
-  readonly afterReads: (callback: () => void) => void
+  /** Calls `released` once the octets that this turn of the event loop brought have been read. */
+  readonly releaseLater: (connection: Http1Origin) => void
   readonly onClosed: (connection: Http1Origin) => void
 }
 
@@ -106,10 +106,10 @@ export class Http1Origin implements LegConnection, LinkUser, ExchangeHost {
 
   /** Whether the backend has said more than its response, or has closed, is known once all is read that has come. */
   release(): void {
-    this.#options.afterReads(() => this.#released())
+    this.#options.releaseLater(this)
   }
 
-  #released(): void {
+  released(): void {
     const exchange = this.#exchange
     if (exchange?.isAnswered === true) this.hasServed = true
     this.#exchange = null

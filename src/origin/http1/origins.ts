@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import type { Connector } from "../../cluster/connectors.ts"
+import { reportBug } from "../../log/guarded.ts"
 import type { Link } from "../../net/link.ts"
 import type { Network } from "../../net/network.ts"
 import type { TlsUpstream } from "../../net/tls-upstream.ts"
@@ -34,6 +35,8 @@ export class Http1Origins {
   readonly connections = new Set<Http1Origin>()
   readonly #options: Http1OriginsOptions
   readonly #connectors: ConnectorTable
+  /** Their exchanges are over, in this turn. */
+  readonly #released: Http1Origin[] = []
 
   constructor(options: Http1OriginsOptions) {
     this.#options = options
@@ -53,6 +56,20 @@ export class Http1Origins {
     return this.#connectors.retire(tls)
   }
 
+  #releaseLater(connection: Http1Origin): void {
+    if (this.#released.push(connection) === 1) this.#options.network.afterReads(this.#release)
+  }
+
+  readonly #release = (): void => {
+    for (const connection of this.#released.splice(0)) {
+      try {
+        connection.released()
+      } catch (error) {
+        reportBug(this.#options.context, error)
+      }
+    }
+  }
+
   #makeConnector(settings: OriginSettings): Connector<LegConnection> {
     const { context, network, link, onConnect, onClosed } = this.#options
     const { tls, bindAddress, socketKeepalive, serverName } = settings
@@ -65,7 +82,7 @@ export class Http1Origins {
         cluster,
         isTls: tls !== null,
         link,
-        afterReads: (callback) => network.afterReads(callback),
+        releaseLater: (released) => this.#releaseLater(released),
         dial: (onOctets) => {
           const socket =
             tls === null

@@ -20,7 +20,8 @@ export interface OriginRequest {
 /** Fields that are written here, or that HTTP/2 alone has. */
 const WRITTEN_HERE = new Set(["connection", "upgrade", "transfer-encoding", "keep-alive", "expect"])
 
-const NO_TARGET = /[^\x21-\x7e\x80-\xff]/
+const NO_TARGET = /[^\x21-\x7e\x80-\xff]/g
+const SLASH = 0x2f
 const COLON = 0x3a
 
 /**
@@ -77,10 +78,18 @@ export function originRequest(
 
 /** What variables have made of a path may hold what would end it in a request line, or the line: RFC 9112 §3.2. */
 function requestTarget(path: string): string {
-  const isAbsolute = path.startsWith("/")
-  if (isAbsolute && !NO_TARGET.test(path)) return path
-  const escaped = path.replace(new RegExp(NO_TARGET, "g"), percentEncoded)
+  const isAbsolute = path.charCodeAt(0) === SLASH
+  if (isAbsolute && isTarget(path)) return path
+  const escaped = path.replace(NO_TARGET, percentEncoded)
   return isAbsolute ? escaped : `/${escaped}`
+}
+
+function isTarget(path: string): boolean {
+  for (let i = 0; i < path.length; i++) {
+    const octet = path.charCodeAt(i)
+    if (octet <= 0x20 || octet === 0x7f || octet > 0xff) return false
+  }
+  return true
 }
 
 function percentEncoded(character: string): string {

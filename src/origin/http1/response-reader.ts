@@ -43,10 +43,12 @@ export class ResponseReader {
   #isInBody = false
   #isSwitched = false
   #keepsAlive = false
+  /** Backends say the same for as long as a second. */
+  #last: Meaning | null = null
 
   constructor({ http1HeadOctets, headerFieldsMax }: Limits) {
     const bounds = { octetsMax: http1HeadOctets, fieldsMax: headerFieldsMax }
-    this.#head = new HeadReader({ bounds, startLineProblem })
+    this.#head = new HeadReader({ bounds, startLineProblem, remembersLast: true })
     this.#body = new BodyReader(bounds)
   }
 
@@ -93,33 +95,27 @@ export class ResponseReader {
     else if (head.isWhole) {
       const { startLine, fields } = head
       head.reset()
-      this.#headRead(startLine, fields, at === end)
+      const isSame = this.#last?.fields === fields && this.#last.startLine === startLine
+      const meaning = isSame ? this.#last! : meaningOf(startLine, fields)
+      if (typeof meaning === "string") this.#malformed(meaning)
+      else this.#headRead((this.#last = meaning), at === end)
     }
     return at
   }
 
-  #headRead(startLine: string, fields: readonly string[], isAll: boolean): void {
-    const status = statusOf(startLine)
-    const framing = readFraming(fields)
-    if (typeof framing === "string") return this.#malformed(framing)
-    // What is taken off on the way cannot be passed on as something else: RFC 9112 §6.1.
-    if (framing.hasUnknownCoding) return this.#malformed("of transfer codings chunked alone is known")
-    const options = connectionOptions(fields)
-    if (status === SWITCHING) return this.#switch(fields, options.upgrade)
-    const { isChunked, contentLength } = framing
-    const head = originHead(status, fields, contentLength)
+  #headRead({ status, head, fields, isChunked, upgrade, keepsAlive }: Meaning, isAll: boolean): void {
+    if (status === SWITCHING) return this.#switch(fields, upgrade)
+    const { contentLength } = head
     if (status < 200) {
       if (isChunked || contentLength > 0) return this.#malformed("an interim response has a body")
       return this.#events.onInterim(head)
     }
     this.#isInBody = true
-    const isBodiless = status === NO_CONTENT || status === NOT_MODIFIED
-    // A body behind a response that has none would be taken for the next.
-    const isClear = status !== NO_CONTENT || (contentLength <= 0 && !isChunked)
-    this.#keepsAlive = isClear && !options.closes && (!isOld(startLine) || options.keepsAlive)
+    this.#keepsAlive = keepsAlive
     this.#events.onHead(head)
     if (this.isOver) return
-    if (isBodiless || this.#expected.isHead || contentLength === 0) this.#bodyRead(isAll)
+    const isBodiless = status === NO_CONTENT || status === NOT_MODIFIED || this.#expected.isHead
+    if (isBodiless || contentLength === 0) this.#bodyRead(isAll)
     else if (isChunked) this.#body.beginChunked()
     else if (contentLength > 0) this.#body.beginLength(contentLength)
     else this.#body.beginUntilClose()
@@ -152,6 +148,39 @@ export class ResponseReader {
     if (body.fault !== null && !this.isOver) this.#malformed(body.fault)
     else if (body.isWhole && trailers !== null) this.#events.onTrailers(trailers)
     return at
+  }
+}
+
+/** What a head says, whatever it answers. */
+interface Meaning {
+  readonly startLine: string
+  readonly fields: readonly string[]
+  readonly status: number
+  readonly head: ResponseHead
+  readonly isChunked: boolean
+  readonly upgrade: string
+  readonly keepsAlive: boolean
+}
+
+/** A string says why it is malformed. */
+function meaningOf(startLine: string, fields: readonly string[]): Meaning | string {
+  const framing = readFraming(fields)
+  if (typeof framing === "string") return framing
+  // What is taken off on the way cannot be passed on as something else: RFC 9112 §6.1.
+  if (framing.hasUnknownCoding) return "of transfer codings chunked alone is known"
+  const status = statusOf(startLine)
+  const { isChunked, contentLength } = framing
+  const { closes, keepsAlive, upgrade } = connectionOptions(fields)
+  // A body behind a response that has none would be taken for the next.
+  const isClear = status !== NO_CONTENT || (contentLength <= 0 && !isChunked)
+  return {
+    startLine,
+    fields,
+    status,
+    head: originHead(status, fields, contentLength),
+    isChunked,
+    upgrade,
+    keepsAlive: isClear && !closes && (!isOld(startLine) || keepsAlive),
   }
 }
 
