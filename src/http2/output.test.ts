@@ -441,8 +441,10 @@ describe("text", () => {
     const { made } = output()
     made.raw(Buffer.alloc(before, "-"))
     made.text(text)
+    expect(made.waitingOctets).toBe(before + text.length)
     const chunks = made.take().map(({ buffer, length }) => buffer.toString("latin1", 0, length))
     expect(chunks.join("")).toBe("-".repeat(before) + text)
+    expect(made.waitingOctets).toBe(0)
   })
 
   test("a part of octets", () => {
