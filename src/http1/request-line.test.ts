@@ -1,3 +1,4 @@
+import { METHODS } from "node:http"
 import { expect, test } from "vitest"
 import { readRequestLine, requestLineProblem } from "./request-line.ts"
 
@@ -56,4 +57,8 @@ test.each<[line: string, status: 400 | 505, method: string, target: string]>([
 test("a log repeats no more than a part of a line", () => {
   const fault = readRequestLine(`${"A".repeat(9000)} ${"/".repeat(9000)} HTTP/1.1`)
   expect(fault).toMatchObject({ status: 400, method: "A".repeat(8192), target: "/".repeat(8192) })
+})
+
+test.each(METHODS)("the method %s is known", (method) => {
+  expect(requestLineProblem(`${method} / HTTP/1.1`)).toBeNull()
 })

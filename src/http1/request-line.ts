@@ -1,5 +1,3 @@
-import { METHODS } from "node:http"
-
 const SPACE = 0x20
 const DEL = 0x7f
 
@@ -20,8 +18,16 @@ export interface RequestLineFault {
   readonly target: string
 }
 
-/** Those of HTTP's registry. Others are refused, as Node's parser refuses them. */
-const METHOD_NAMES: ReadonlySet<string> = new Set(METHODS)
+/** Those that Node's parser knows. It refuses others too. */
+const METHOD_NAMES: ReadonlySet<string> = new Set([
+  ..."ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK M-SEARCH MERGE MKACTIVITY MKCALENDAR MKCOL".split(
+    " ",
+  ),
+  ..."MOVE NOTIFY OPTIONS PATCH POST PROPFIND PROPPATCH PURGE PUT QUERY REBIND REPORT SEARCH SOURCE".split(
+    " ",
+  ),
+  ..."SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE".split(" "),
+])
 /** Of a method or a target that a log line repeats. */
 const SHOWN_OCTETS = 8192
 

@@ -79,7 +79,7 @@ export function readWithNode(octets: Buffer, headOctetsMax: number): NodeReading
   return reading
 }
 
-/** Why Node does not read a request, or not all of one, that we do, where that is no fault of ours; null: it is. */
+/** Why Node does not read a request, or not all of one, that we do, where that is right; null: it is a fault. */
 export function nodeDiffers(reading: NodeReading, index: number, target: string): string | null {
   const before = reading.requests[index - 1]
   if (reading.fault === null && before !== undefined && asksToSwitch(before.fields))
