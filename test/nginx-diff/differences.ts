@@ -1,6 +1,6 @@
 /** Where Sluice answers otherwise than nginx and means to: each with a name and a sentence for docs/nginx.md. */
 import type { Directive, Word } from "../../src/config/nginx/ast.ts"
-import { grpcStatusOfHttp, httpStatusOfGrpc } from "../../src/grpc/status.ts"
+import { GrpcStatus, grpcStatusOfHttp, httpStatusOfGrpc } from "../../src/grpc/status.ts"
 import { failure, failureKinds } from "../../src/record/failure.ts"
 import { statusOnWire } from "../../src/relay/route/error-page.ts"
 import { hostOf, type Probe } from "./probes.ts"
@@ -235,6 +235,14 @@ export const differences: readonly NamedDifference[] = [
         : sluice.answer.headers.some(
             ([name, value]) => name === "grpc-message" && /plain HTTP request/.test(value),
           ) && grpcStatusOf(sluice) === String(grpcStatusOfHttp(400))),
+  },
+  {
+    name: "deadline that is none",
+    sentence: "A `grpc-timeout` that gRPC does not know is answered INVALID_ARGUMENT; nginx passes it on.",
+    explains: (_mismatch, probe, _nginx, sluice) =>
+      grpcStatusOf(sluice) === String(GrpcStatus.INVALID_ARGUMENT) &&
+      sluice.seen.length === 0 &&
+      probe.headers.some(([name, value]) => name === "grpc-timeout" && !/^\d{1,8}[HMSmun]$/.test(value)),
   },
   {
     name: "cache",
