@@ -184,15 +184,16 @@ export function exceptMethods(methods: readonly string[], otherwise: Route): Pha
  */
 export function rewriteInServer(rewrite: Phase, host: RoutesOf<Route>): Phase {
   return (call, context) => {
+    const state = stateOf(call.record)
+    const before = state.uri
     const verdict = rewrite(call, context)
     if (verdict !== null) {
       call.route = host.fallback
       return verdict
     }
-    const state = call.record.state!
-    if (!state.isUriChanged) return null
+    // `break` ends the steps alone: the location is found after them all the same.
     state.isUriChanged = false
-    return lookUp(state, host)
+    return state.uri === before ? null : lookUp(state, host)
   }
 }
 
