@@ -294,10 +294,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   }
 
   get bufferedOctets(): number {
-    const { rated, ratedAnswer } = this
-    const held = this.#request.heldOctets + (this.continuity?.heldOctets ?? 0) + (rated?.heldOctets ?? 0)
-    return (
-      held + (ratedAnswer?.roomOctets ?? 0) + (this.leg?.queuedOctets ?? 0) + this.response.bufferedOctets
-    )
+    const held = this.#request.heldOctets + (this.continuity?.heldOctets ?? 0) + this.ratedOctets
+    return held + (this.leg?.queuedOctets ?? 0) + this.response.bufferedOctets
   }
 }

@@ -209,8 +209,8 @@ export const continuityMutations: readonly Mutation[] = [
   {
     name: "continuity-rated-answer-room",
     bug: "of answers that wait for their rate a stream says less than it holds (once real)",
-    file: "relay/call/call.ts",
-    find: "(ratedAnswer?.roomOctets ?? 0) + ",
+    file: "relay/call/routed-call.ts",
+    find: " + (this.ratedAnswer?.roomOctets ?? 0)",
     replace: "",
     world: "continuity",
   },
