@@ -6,13 +6,15 @@ import { type Counters, counterIds } from "../base/counters.ts"
 import type { Limits } from "../base/limits.ts"
 import { type Random, systemRandom } from "../base/random.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
+import { Roster } from "../base/roster.ts"
 import { VERSION } from "../base/version.ts"
 import { Bridges } from "../bridge/bridges.ts"
 import type { ClusterStates } from "../cluster/cluster-states.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { Config } from "../config/model.ts"
 import { AccessLogs } from "../log/access-log.ts"
-import { type Log, silentLog } from "../log/logger.ts"
+import type { Log } from "../log/logger.ts"
+import { silentLog } from "../log/silent-log.ts"
 import { Flusher } from "../net/flusher.ts"
 import { Link, type LinkOwner } from "../net/link.ts"
 import { type Network, systemNetwork } from "../net/network.ts"
@@ -101,7 +103,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
   readonly #compiler: ConfigCompiler
   readonly #departures: Departures
   readonly #ticker: Ticker
-  readonly #links = new Set<Link>()
+  readonly #links = new Roster<Link>()
   readonly #linkOwner: LinkOwner = {
     onBug: (error) => this.#uncaught(error),
     onClosed: (link) => {

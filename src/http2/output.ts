@@ -173,9 +173,17 @@ export class Output {
     }
   }
 
-  /** Octets as they are: the client preface. */
-  raw(octets: Buffer): void {
-    this.#append(octets, 0, octets.length)
+  /** Octets as they are: the client preface, and all of HTTP/1.1. */
+  raw(octets: Buffer, start = 0, end = octets.length): void {
+    this.#append(octets, start, end)
+    if (this.#waiting >= MUCH_OCTETS) this.#host.onMuchOutput()
+  }
+
+  /** Text of one octet per character. */
+  text(text: string): void {
+    const at = this.#reserve(text.length)
+    if (at >= 0) this.#chunk!.write(text, at, text.length, "latin1")
+    else this.raw(Buffer.from(text, "latin1"))
   }
 
   #head(length: number, type: number, flags: number, streamId: number): void {

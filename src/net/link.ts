@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import type { CachedClock, Timer } from "../base/clock.ts"
+import type { Placed } from "../base/roster.ts"
 import { type Output, type OutputChunk, recycleChunk } from "../http2/output.ts"
 import { errorReason } from "./error-reason.ts"
 import type { Flushable, Flusher } from "./flusher.ts"
@@ -54,7 +55,8 @@ const NOTHING_WRITTEN: OutputChunk[] = []
  * One socket and its user. Reads go in as they come; the output goes out once per turn, and never while
  * an earlier write waits for the kernel, so all that has gathered meanwhile leaves together.
  */
-export class Link implements Flushable {
+export class Link implements Flushable, Placed {
+  place = -1
   readonly socket: Socket
   /** It could not be opened: the process has too many files open. */
   lacksDescriptor = false

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import type { Clock, Timer } from "../base/clock.ts"
+import type { Placed } from "../base/roster.ts"
 import type { ProxiedConnection } from "../record/record.ts"
 import { isPlainHttp } from "./protocol.ts"
 import { readProxyHeader } from "./proxy-protocol.ts"
@@ -21,7 +22,8 @@ export interface HandshakeOwner {
  * A client on its way from accept to the end of its TLS handshake, which is one time: by Node's own timer the client could
  * begin when it likes, and go on octet by octet. Its first octets are looked at, for HTTP that should have been HTTPS.
  */
-export class TlsHandshake {
+export class TlsHandshake implements Placed {
+  place = -1
   readonly raw: Socket
   /** `address:port`, which a socket that is closed no longer knows. */
   readonly client: string

@@ -2,7 +2,9 @@ import { randomBytes, type X509Certificate } from "node:crypto"
 import type { Socket } from "node:net"
 import { createServer, type SecureContext, type Server, type TLSSocket, type TlsOptions } from "node:tls"
 import type { Clock } from "../base/clock.ts"
+import { Roster } from "../base/roster.ts"
 import { ServerNames } from "../base/server-names.ts"
+import { Tags } from "../base/tags.ts"
 import type { ClientCertificates, ListenerTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
 import type { TlsInfo } from "../record/record.ts"
@@ -64,10 +66,10 @@ interface Material {
  */
 export class TlsListener implements HandshakeOwner {
   readonly #options: TlsListenerOptions
-  /** By their sockets. */
-  readonly #handshakes = new Map<Socket, TlsHandshake>()
-  /** Sockets whose handshake goes on, and those it led to. */
-  readonly #sockets = new Set<Socket>()
+  /** By their sockets, until they are over. */
+  readonly #handshakes = new Tags<Socket, TlsHandshake>()
+  /** All whose sockets are open. */
+  readonly #open = new Roster<TlsHandshake>()
   #material: Material | null = null
   #unwatch: () => void = () => {}
   #ticketKeys = randomBytes(TICKET_KEY_OCTETS)
@@ -97,11 +99,11 @@ export class TlsListener implements HandshakeOwner {
     const { clock } = this.#options
     const handshakeTimeoutMs = Math.min(this.#options.handshakeTimeoutMs, timeoutMs)
     this.#rotateTicketKeys()
-    this.#sockets.add(raw)
     const handshake = new TlsHandshake(raw, clock, handshakeTimeoutMs, this, hasHeader)
     this.#handshakes.set(raw, handshake)
+    this.#open.add(handshake)
     raw.once("close", () => {
-      this.#sockets.delete(raw)
+      this.#open.delete(handshake)
       // Who leaves while its certificate is asked after has no time to run out.
       if (this.#handshakes.delete(raw)) handshake.end()
     })
@@ -158,9 +160,10 @@ export class TlsListener implements HandshakeOwner {
   /** Ends what is still open, without grace. */
   close(): void {
     this.unwatch()
-    for (const handshake of this.#handshakes.values()) handshake.end()
-    this.#handshakes.clear()
-    for (const socket of this.#sockets) socket.destroy()
+    for (const handshake of this.#open) {
+      if (this.#handshakes.delete(handshake.raw)) handshake.end()
+      handshake.raw.destroy()
+    }
   }
 
   #use(material: Material): void {

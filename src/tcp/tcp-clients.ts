@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
+import { Tags } from "../base/tags.ts"
 import type { ConnectionRecord, TlsInfo } from "../record/record.ts"
 import type { ClientConnection } from "../relay/downstream/client-connection.ts"
 import { type Clients, connectionRecord } from "../relay/downstream/clients.ts"
@@ -19,7 +20,7 @@ export interface TcpClientsOptions {
 export class TcpClients {
   readonly #options: TcpClientsOptions
   /** Those that shake hands. */
-  readonly #handshakes = new Map<Socket, TcpSession>()
+  readonly #handshakes = new Tags<Socket, TcpSession>()
 
   constructor(options: TcpClientsOptions) {
     this.#options = options
@@ -70,6 +71,7 @@ export class TcpClients {
 
 /** A client's connection, with the one session that it is. */
 class TcpConnection implements ClientConnection {
+  place = -1
   readonly record: ConnectionRecord
   readonly openListener: OpenTcpListener
   readonly streams: readonly [TcpSession]

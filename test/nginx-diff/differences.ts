@@ -2,6 +2,7 @@
 import type { Directive, Word } from "../../src/config/nginx/ast.ts"
 import { grpcStatusOfHttp, httpStatusOfGrpc } from "../../src/grpc/status.ts"
 import { failure, failureKinds } from "../../src/record/failure.ts"
+import { statusOnWire } from "../../src/relay/route/error-page.ts"
 import { hostOf, type Probe } from "./probes.ts"
 import type { Answer } from "./send.ts"
 import type { Seen } from "./stub.ts"
@@ -73,7 +74,9 @@ const grpcStatusOf = ({ answer }: Outcome): string | null =>
 /** What a gRPC client may be told of an HTTP status: the protocol's, that of one of its causes, or what it is written for. */
 function isGrpcStatusOf(status: number, grpcStatus: number): boolean {
   const causes = failureKinds.map((kind) => failure(kind, ""))
-  const isCause = causes.some((each) => each.httpStatus === status && each.grpcStatus === grpcStatus)
+  const isCause = causes.some(
+    (each) => statusOnWire(each.httpStatus) === status && each.grpcStatus === grpcStatus,
+  )
   return isCause || grpcStatusOfHttp(status) === grpcStatus || httpStatusOfGrpc(grpcStatus) === status
 }
 

@@ -36,6 +36,7 @@ interface Waiting {
 
 /** One client's HTTP/1 connection: requests, whose answers go out in turn. Node's parser reads it. */
 export class Http1Connection implements ClientConnection, LinkUser {
+  place = -1
   readonly record: ConnectionRecord
   readonly streams = new Set<StreamOwner>()
   readonly output: Output

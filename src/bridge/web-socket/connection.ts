@@ -30,6 +30,7 @@ const OPENING_HEADS = 4
 
 /** A client's connection from its handshake for a WebSocket on, in place of the one that served HTTP/1: one call. */
 export class WebSocketConnection implements ClientConnection, LinkUser, MessageSource {
+  place = -1
   readonly record: ConnectionRecord
   readonly streams = new Set<StreamOwner & Ticking>()
   readonly output: Output

@@ -61,8 +61,9 @@ export class FileSource implements DiscoverySource {
       }
     } catch (error) {
       this.#listener?.onFailure((error as Error).message.split("\n")[0]!)
+    } finally {
+      if (this.#listener !== null) this.#timer = this.#clock.after(POLL_MS, () => void this.#look())
     }
-    if (this.#listener !== null) this.#timer = this.#clock.after(POLL_MS, () => void this.#look())
   }
 }
 

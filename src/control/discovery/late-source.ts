@@ -22,8 +22,8 @@ export class LateSource implements DiscoverySource {
       this.#source = this.#make()
       this.#source.start(listener)
     } catch (error) {
-      listener.onFailure((error as Error).message)
       this.#timer = this.#clock.after(AGAIN_MS, () => this.start(listener))
+      listener.onFailure((error as Error).message)
     }
   }
 

@@ -44,11 +44,11 @@ export class Retrying {
   async #go(): Promise<void> {
     const { signal } = this.#stopping
     let waitMs = 0
+    let failure: Error | null = null
     try {
       await this.#round(signal)
     } catch (error) {
-      if (signal.aborted) return
-      this.#options.onFailure(error as Error)
+      failure = error as Error
       const backoffMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(this.#failures++, 10))
       const askedMs = (error as { retryAfterMs?: number | null }).retryAfterMs ?? 0
       waitMs = Math.max(askedMs, backoffMs * (0.5 + 0.5 * this.#options.random()))
@@ -56,5 +56,7 @@ export class Retrying {
     if (signal.aborted) return
     // A timer even for no wait: a control plane that ends each round at once must not take the thread.
     this.#timer = this.#options.clock.after(Math.max(waitMs, 10), () => void this.#go())
+    // Last: whatever it throws, the next round comes.
+    if (failure !== null) this.#options.onFailure(failure)
   }
 }

@@ -95,9 +95,9 @@ export class Leader {
       if (!isRace) this.#problem = message
     }
     if (this.#stopping.signal.aborted) return
+    this.#timer = clock.after(LOOK_MS, () => void this.#look())
     if (this.#isLeader && clock.now() - this.#renewedMs >= RENEW_DEADLINE_MS)
       this.#set(false, "it could not be renewed")
-    this.#timer = clock.after(LOOK_MS, () => void this.#look())
   }
 
   async #try(signal: AbortSignal): Promise<void> {

@@ -50,11 +50,11 @@ export class EndpointChecks {
       if (!this.#isClosed) verdict = await checkOnce(this.#options)
     } finally {
       done()
+      // First: whatever comes of this check, there is a next.
+      if (!this.#isClosed) this.#later()
     }
-    if (this.#isClosed) return
-    if (verdict !== null)
+    if (verdict !== null && !this.#isClosed)
       this.#took(afterCheck(this.#state, verdict.isGood, this.#options.config), verdict.reason)
-    this.#later()
   }
 
   #later(): void {

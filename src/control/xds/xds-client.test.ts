@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf"
 import type { Any } from "@bufbuild/protobuf/wkt"
-import { describe, expect, test } from "vitest"
+import { describe, expect, test, vi } from "vitest"
 import { LogLines } from "../../../test/support/log-lines.ts"
 import { ManualClock } from "../../../test/support/manual-clock.ts"
 import { resource } from "../../../test/support/stand-ins/control-plane.ts"
@@ -30,6 +30,18 @@ import { type AdsStreamEvents, XdsClient } from "./xds-client.ts"
 
 const node = create(NodeSchema, { id: "test" })
 
+/** A bug that one resource meets. */
+vi.mock(import("../../xds/adapt/endpoints-plan.ts"), async (original) => {
+  const whole = await original()
+  return {
+    ...whole,
+    planEndpoints: (message) => {
+      if (message.clusterName === "unlucky") throw new TypeError("a bug")
+      return whole.planEndpoints(message)
+    },
+  }
+})
+
 /** A client, and the stream that it has now, played by hand. */
 class Bed {
   readonly clock = new ManualClock()
@@ -38,6 +50,8 @@ class Bed {
   /** What was in use each time that it was to be put in force: the names of listeners, and of the clusters they lead to. */
   readonly applied: string[] = []
   streams = 0
+  /** Messages that the stream is done with. */
+  done = 0
   /** What is put in force is so when this resolves. */
   gate: Promise<void> = Promise.resolve()
   readonly client: XdsClient
@@ -94,7 +108,7 @@ class Bed {
     const fields = { typeUrl, versionInfo: version, nonce, resources }
     this.#events!.onMessage(
       toBinary(DiscoveryResponseSchema, create(DiscoveryResponseSchema, fields)),
-      () => {},
+      () => this.done++,
     )
     await this.#settle()
   }
@@ -328,6 +342,57 @@ describe("what is refused", () => {
     expect(bed.sent.at(-1)).toBe("Cluster n1 NACK")
     expect(bed.limits).toEqual(["control_plane_resources_exceeded"])
     expect(bed.client.resources("type.googleapis.com/envoy.config.cluster.v3.Cluster").size).toBe(0)
+  })
+})
+
+describe("a bug", () => {
+  const BUG = "unexpected error: what the control plane said is not in force"
+
+  test("that one resource meets refuses that one, is told once, and the stream goes on", async () => {
+    const bed = await whole()
+    await bed.say(CLUSTER, "2", cluster("c"), cluster("unlucky"), cluster("d"))
+    void bed.sent
+    const { done } = bed
+    for (const version of ["2", "3"])
+      await bed.say(ENDPOINTS, version, endpoints("unlucky", 1), endpoints("c", 1), endpoints("d", 2))
+    expect(bed.sent).toEqual(["ClusterLoadAssignment c,unlucky,d v=1 n6 NACK"])
+    expect(bed.done - done).toBe(2)
+    expect(bed.client.status.types[1]!.lastNack).toBe(
+      'ClusterLoadAssignment "unlucky": an unexpected error of the client',
+    )
+    expect(bed.lines.saying(BUG)).toEqual([{ error: expect.stringContaining("a bug") as string }])
+    await bed.say(ROUTES, "2", routes("routes", everything("d")))
+    expect(bed.applied.at(-1)).toBe("l -> d")
+  })
+
+  test("of who is told of endpoints is told once, and the others are told all the same", async () => {
+    const bed = await whole()
+    await bed.say(CLUSTER, "2", cluster("c"), cluster("d"))
+    const told: string[] = []
+    bed.client.watch("d", () => {
+      throw new Error("a bug")
+    })
+    for (const service of ["d", "c"])
+      bed.client.watch(service, ([one]) => told.push(`${service} ${one!.address}`))
+    told.length = 0
+    await bed.say(ENDPOINTS, "2", endpoints("d", 2), endpoints("c", 3))
+    expect(told).toEqual(["d 127.0.0.1:2", "c 127.0.0.1:3"])
+    expect(bed.lines.saying(BUG)).toHaveLength(1)
+    expect(bed.sent.at(-1)).toBe("ClusterLoadAssignment c,d v=2 n6")
+  })
+
+  test("that a whole response meets refuses it, and the next is taken", async () => {
+    const bed = await whole()
+    const { done } = bed
+    vi.spyOn(SotwProtocol.prototype, "ack").mockImplementationOnce(() => {
+      throw new Error("a bug")
+    })
+    await bed.say(CLUSTER, "2", cluster("c"))
+    expect(bed.sent).toEqual(["Cluster v=1 n5 NACK"])
+    await bed.say(CLUSTER, "3", cluster("c"))
+    expect(bed.sent).toEqual(["Cluster v=3 n6"])
+    expect(bed.done - done).toBe(2)
+    expect(bed.lines.saying(BUG)).toHaveLength(1)
   })
 })
 

@@ -4,7 +4,7 @@ import { inSlices } from "../../base/steps.ts"
 import type { Log } from "../../log/logger.ts"
 import { inlineService, isInlineService } from "../../xds/adapt/assemble-clusters.ts"
 import type { LivePlans } from "../../xds/adapt/live-plans.ts"
-import { Accepted, detailOf, type HeldResource, type Outcome } from "../../xds/client/accepted.ts"
+import { Accepted, detailOf, type HeldResource, type Outcome, UNEXPECTED } from "../../xds/client/accepted.ts"
 import type { AdsProtocol, AdsUpdate } from "../../xds/client/protocol.ts"
 import { type AcceptedPlans, unknownClusters, Warming, wantedNames } from "../../xds/client/warming.ts"
 import {
@@ -115,6 +115,8 @@ export class XdsClient implements Assignments {
   /** When a resource was first asked for, until it comes. */
   readonly #missing = new Map<string, number>()
   readonly #notes = new Set<string>()
+  /** That were told. */
+  readonly #bugs = new Set<string>()
   #stream: AdsStream | null = null
   #isConnected = false
   #controlPlane = ""
@@ -163,7 +165,7 @@ export class XdsClient implements Assignments {
           this.#stream = stream
           for (const message of protocol.reopen()) stream.send(message)
         },
-        onMessage: (octets, done) => void this.#receive(octets, stream).then(done),
+        onMessage: (octets, done) => void this.#receive(octets, stream).finally(done),
         onTooLarge: () => this.#options.onLimit("control_plane_message_too_large"),
         onEnd: (reason) => {
           this.#stream = null
@@ -221,27 +223,43 @@ export class XdsClient implements Assignments {
       this.#isSaidThere = true
     }
     if (update === null) return
-    const state = this.#types[update.type]
-    state.delayed?.cancel()
-    const outcome = await inSlices(this.#accepted.apply(update, clock.wallMs()), clock)
-    if (this.#stream !== stream) return
-    this.#answer(update, outcome, state)
-    this.#tellNotes(outcome)
-    this.#changed(update.type, outcome)
+    this.#types[update.type].delayed?.cancel()
+    let isAnswered = false
+    try {
+      const outcome = await inSlices(this.#accepted.apply(update, clock.wallMs()), clock)
+      if (this.#stream !== stream) return
+      this.#answer(update, outcome)
+      isAnswered = true
+      this.#tellNotes(outcome)
+      this.#changed(update.type, outcome)
+    } catch (error) {
+      this.#unexpected(error)
+      if (!isAnswered && this.#stream === stream) this.#refuse(update, UNEXPECTED, allNames(update))
+    }
   }
 
-  #answer(update: AdsUpdate, outcome: Outcome, state: TypeState): void {
-    const { protocol, clock, log, onLimit } = this.#options
+  #answer(update: AdsUpdate, outcome: Outcome): void {
+    const { protocol, clock, onLimit } = this.#options
     const { type, version } = update
     const detail = detailOf(outcome, type)
     if (outcome.problem !== null) onLimit("control_plane_resources_exceeded")
-    if (detail === null) {
-      state.version = version
-      state.updatedMs = clock.wallMs()
-      state.refusals = 0
-      state.lastNack = null
-      return this.#send(protocol.ack(update))
+    if (detail !== null) {
+      for (const bug of outcome.bugs) this.#unexpected(bug)
+      const names = outcome.problem === null ? new Set(outcome.refused.keys()) : allNames(update)
+      return this.#refuse(update, detail, names)
     }
+    const state = this.#types[type]
+    state.version = version
+    state.updatedMs = clock.wallMs()
+    state.refusals = 0
+    state.lastNack = null
+    this.#send(protocol.ack(update))
+  }
+
+  #refuse(update: AdsUpdate, detail: string, names: ReadonlySet<string>): void {
+    const { protocol, clock, log } = this.#options
+    const { type, version } = update
+    const state = this.#types[type]
     state.nacks++
     const now = clock.now()
     const isSaid = state.said?.detail === detail && now - state.said.atMs < FLAP_MS
@@ -254,14 +272,20 @@ export class XdsClient implements Assignments {
       })
     }
     state.lastNack = detail
-    const names = new Set(
-      outcome.problem === null ? outcome.refused.keys() : update.resources.map(({ name }) => name),
-    )
     const nack = protocol.nack(update, detail, names)
     const refusals = state.refusals++
     if (refusals === 0) return this.#send(nack)
     const afterMs = Math.min(NACK_LONGEST_MS, NACK_FIRST_MS * 2 ** Math.min(refusals, 10))
     state.delayed = clock.after(afterMs, () => this.#send(nack))
+  }
+
+  /** A bug. The stream goes on, and what the control plane says next may be better. Told once. */
+  #unexpected(error: unknown): void {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    if (this.#bugs.has(text)) return
+    this.#bugs.add(text)
+    if (this.#bugs.size > CAUSES) this.#bugs.delete(this.#bugs.values().next().value!)
+    this.#options.log.error("unexpected error: what the control plane said is not in force", { error: text })
   }
 
   #tellNotes({ notes }: Outcome): void {
@@ -337,11 +361,7 @@ export class XdsClient implements Assignments {
       try {
         await this.#options.apply(this.#warming.live)
       } catch (error) {
-        // What comes next may be better.
-        const reason = error instanceof Error ? (error.stack ?? "") : String(error)
-        this.#options.log.error("unexpected error: what the control plane said is not in force", {
-          error: reason,
-        })
+        this.#unexpected(error)
       }
     }
     this.#isApplying = false
@@ -365,7 +385,12 @@ export class XdsClient implements Assignments {
   #tell(service: string): void {
     const endpoints = this.#accepted.services.get(service)
     if (endpoints === undefined) return
-    for (const watcher of this.#watchers.get(service) ?? []) watcher(endpoints)
+    for (const watcher of this.#watchers.get(service) ?? [])
+      try {
+        watcher(endpoints)
+      } catch (error) {
+        this.#unexpected(error)
+      }
   }
 
   /** All that was said of listeners is in use. */
@@ -405,6 +430,8 @@ export class XdsClient implements Assignments {
 }
 
 const patienceFor = (type: string): number => (type === CLUSTER ? UNKNOWN_CLUSTER_MS : FETCH_TIMEOUT_MS)
+
+const allNames = ({ resources }: AdsUpdate): Set<string> => new Set(resources.map(({ name }) => name))
 
 function newState(): TypeState {
   return { version: "", updatedMs: null, nacks: 0, lastNack: null, said: null, refusals: 0, delayed: null }

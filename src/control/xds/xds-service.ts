@@ -113,7 +113,14 @@ export class XdsService {
         this.#untold = null
         return
       }
-      value.tell()
+      try {
+        value.tell()
+      } catch (error) {
+        // A bug: the others are told all the same.
+        this.#options.log.error("unexpected error: a client of xDS was not told", {
+          error: (error as Error).stack,
+        })
+      }
     }
     setImmediate(() => this.#tell())
   }

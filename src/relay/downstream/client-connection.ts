@@ -1,9 +1,10 @@
+import type { Placed } from "../../base/roster.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import type { StreamOwner } from "../call/stream-owner.ts"
 import type { OpenListener } from "./listener-view.ts"
 
 /** A client's connection, whatever it speaks. */
-export interface ClientConnection {
+export interface ClientConnection extends Placed {
   readonly record: ConnectionRecord
   /** Where it came in. */
   readonly openListener: Pick<OpenListener, "config">

@@ -1,6 +1,8 @@
 import { isIPv4, type Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 import { counterIds } from "../../base/counters.ts"
+import { Roster } from "../../base/roster.ts"
+import { Tags } from "../../base/tags.ts"
 import type { ListenerConfig } from "../../config/model.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import type { OnOctets } from "../../net/shared-read.ts"
@@ -31,15 +33,15 @@ export interface ClientsOptions {
 
 /** The clients' connections: counted as they come, each given to the connection class of its protocol. */
 export class Clients {
-  readonly connections = new Set<ClientConnection>()
+  readonly connections = new Roster<ClientConnection>()
   /** Sockets whose TLS handshake goes on, and the listener of each. */
-  readonly handshakes = new Map<Socket, OpenListener>()
+  readonly handshakes = new Tags<Socket, OpenListener>()
   /** Listeners that are gone, or drain: what still comes there is told to go elsewhere. */
   readonly #gone = new WeakSet<Pick<OpenListener, "config">>()
   readonly #options: ClientsOptions
   readonly #ages: ConnectionAges
   /** Sockets that are open and where each comes from; then how many there are of each address. */
-  readonly #sockets = new Map<Socket, string>()
+  readonly #sockets = new Tags<Socket, string>()
   readonly #byAddress = new Map<string, number>()
   // Of these there is one for all connections: closures of their own were 900 octets of each.
   readonly #onSocketClosed: (this: Socket) => void

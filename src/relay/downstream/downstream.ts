@@ -61,6 +61,7 @@ export interface DownstreamOptions {
 
 /** One client's connection: the server's role of HTTP/2. Every stream becomes a call. */
 export class DownstreamConnection implements ConnectionEvents<StreamOwner>, ClientConnection, LinkUser {
+  place = -1
   readonly record: ConnectionRecord
   readonly openListener: OpenListener
   readonly http2: Http2Connection<StreamOwner>

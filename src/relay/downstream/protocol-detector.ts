@@ -29,6 +29,7 @@ const HEAD_END = Buffer.from("\r\n\r\n")
 
 /** A client that has not said yet whether it speaks HTTP/2 or HTTP/1. Holds at most one request line. */
 export class ProtocolDetector implements ClientConnection, LinkUser {
+  place = -1
   readonly client: DownstreamOptions
   readonly streams = NO_STREAMS
   readonly output = NO_OUTPUT

@@ -7,6 +7,7 @@ import { checkFields, type Note } from "../adapt/check-fields.ts"
 import { type ClusterPlan, planCluster } from "../adapt/cluster-plan.ts"
 import { type AssignedEndpoint, planEndpoints } from "../adapt/endpoints-plan.ts"
 import { type ListenerPlan, planListener } from "../adapt/listener-plan.ts"
+import { Refusal } from "../adapt/refusal.ts"
 import { planRoutes, type RoutesPlan } from "../adapt/route-plan.ts"
 import { planSecret, type SecretPlan } from "../adapt/tls-plan.ts"
 import { type Cluster, ClusterSchema } from "../gen/envoy/config/cluster/v3/cluster_pb.ts"
@@ -63,11 +64,16 @@ export interface Outcome {
   /** Why none of it can be taken; null: each was looked at. */
   readonly problem: string | null
   readonly notes: readonly Note[]
+  /** What was thrown and is no `Refusal`; those resources are refused. */
+  readonly bugs: readonly unknown[]
   /** Of those that came, were changed or have left. */
   readonly changed: ReadonlySet<string>
 }
 
 const DETAIL_MAX = 4096
+
+/** For `error_detail`, where it is a bug that refuses. */
+export const UNEXPECTED = "an unexpected error of the client"
 
 /** For `error_detail` and the log; null: nothing was refused. */
 export function detailOf({ refused, problem }: Outcome, type: DataPlaneType): string | null {
@@ -134,12 +140,13 @@ export class Accepted implements AcceptedPlans {
     const held = this.#held[type]
     const refused = new Map<string, string>()
     const notes = new Map<string, Note>()
+    const bugs: unknown[] = []
     const changed = new Set<string>()
     const seen = new Set<string>()
     const most = isWhole ? resources.length : held.size + resources.length
     if (most > this.#resourcesMax && resources.some(({ name }) => !held.has(name))) {
       const problem = `${most} resources of ${shortName(type)}, more than controlPlaneResourcesMax (${this.#resourcesMax})`
-      return { refused, problem, notes: [], changed }
+      return { refused, problem, notes: [], bugs: [], changed }
     }
     for (const resource of resources) {
       yield
@@ -155,6 +162,7 @@ export class Accepted implements AcceptedPlans {
       if ("problem" in read) {
         refused.set(read.name ?? fallback, read.problem)
         if (read.name !== null) seen.add(read.name)
+        if (read.bug !== undefined) bugs.push(read.bug)
         continue
       }
       if (seen.has(read.name)) {
@@ -179,7 +187,7 @@ export class Accepted implements AcceptedPlans {
     }
     const gone = isWhole ? [...held.keys()].filter((name) => !seen.has(name)) : removed
     for (const name of gone) if (this.#drop(type, name)) changed.add(name)
-    return { refused, problem: null, notes: [...notes.values()], changed }
+    return { refused, problem: null, notes: [...notes.values()], bugs, changed }
   }
 
   /** What is not asked for any more need not be held. */
@@ -190,7 +198,7 @@ export class Accepted implements AcceptedPlans {
 
 type Read =
   | { readonly name: string; readonly plan: unknown; readonly notes: readonly Note[] }
-  | { readonly name: string | null; readonly problem: string }
+  | { readonly name: string | null; readonly problem: string; readonly bug?: unknown }
 
 function readResource(
   { desc, nameOf, plan }: Kind,
@@ -215,7 +223,8 @@ function readResource(
     const notes = checkFields(desc, message!)
     return { name, plan: plan(message!), notes }
   } catch (error) {
-    return { name, problem: (error as Error).message }
+    if (error instanceof Refusal) return { name, problem: error.message }
+    return { name, problem: UNEXPECTED, bug: error }
   }
 }
 

@@ -90,6 +90,12 @@ export const targets: Readonly<Record<string, TargetEntry>> = {
     maxOctets: 2048,
     load: async () => (await import("./phases.ts")).phases,
   },
+  "http1-messages": {
+    input: "an octet that says how reads are cut and which side reads, then messages of HTTP/1.1",
+    covers: ["http1/"],
+    maxOctets: 1024,
+    load: async () => (await import("./http1-messages.ts")).http1Messages,
+  },
   "http1-request": {
     input: "an octet that says how reads are cut, then what a client sends to a proxy of HTTP/1.1",
     covers: ["origin/http1/", "bridge/http1/", "relay/call/"],
