@@ -69,7 +69,7 @@ export class LongAnswers {
 
   /**
    * Room for one more answer: of those that wait to be read, the ones that have stood still for longest give way, so that
-   * nobody locks out who asks by reading nothing. Errors: throws AdminError where all that wait are being read.
+   * no client locks others out by reading nothing. Errors: throws AdminError where all that wait are being read.
    */
   makeRoom(): void {
     const { limits, counters, clock } = this.#bounds
