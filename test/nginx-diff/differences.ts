@@ -143,8 +143,10 @@ export const differences: readonly NamedDifference[] = [
     sentence:
       "Connections to backends are kept, `keepalive` or not. Of those to HTTP/1.1 backends one that is closed under a request that may be repeated is replaced once, of those to HTTP/2 backends none.",
     explains: ({ what, nginx, sluice }, probe) =>
-      what === "seen" &&
-      Math.abs(Number(nginx) - Number(sluice)) === 1 &&
+      // A variable of the backend then tells of two tries.
+      (what === "seen"
+        ? Math.abs(Number(nginx) - Number(sluice)) === 1
+        : what.startsWith("header ") && sluice === `${nginx}, ${nginx}`) &&
       probe.headers.some(([name, value]) => name === "x-stub" && value === "close"),
   },
   {
@@ -233,6 +235,19 @@ export const differences: readonly NamedDifference[] = [
         : sluice.answer.headers.some(
             ([name, value]) => name === "grpc-message" && /plain HTTP request/.test(value),
           ) && grpcStatusOf(sluice) === String(grpcStatusOfHttp(400))),
+  },
+  {
+    name: "cache",
+    sentence:
+      "Nothing is cached: `proxy_cache` has no effect, and what is asked of backends is what clients ask, HEAD and ranges too.",
+    explains: ({ what }, probe) =>
+      /^(seen (method|range|if-.*)|header (content-range|content-length|accept-ranges)|status|body)$/.test(
+        what,
+      ) &&
+      (probe.method === "HEAD" || probe.headers.some(([name]) => /^(range|if-)/.test(name))) &&
+      allOf(serversOf(probe)).some(
+        ({ name, args }) => name.text === "proxy_cache" && args[0]!.text !== "off",
+      ),
   },
   {
     name: "mirror",
