@@ -13,7 +13,8 @@ import type { ClusterStates } from "../cluster/cluster-states.ts"
 import type { ClusterState, EndpointState } from "../cluster/state.ts"
 import type { Config } from "../config/model.ts"
 import { AccessLogs } from "../log/access-log.ts"
-import { type Log, silentLog } from "../log/logger.ts"
+import type { Log } from "../log/logger.ts"
+import { silentLog } from "../log/silent-log.ts"
 import { Flusher } from "../net/flusher.ts"
 import { Link, type LinkOwner } from "../net/link.ts"
 import { type Network, systemNetwork } from "../net/network.ts"
@@ -241,6 +242,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#origins = new Http1Origins({
       context: this.#context,
       network,
+      link,
       names,
       onConnect: () => this.#ticker.start(),
       onClosed: () => this.#departures.gone(),
