@@ -7,7 +7,7 @@ import { OctetBuffer } from "../../src/base/octet-buffer.ts"
 import { systemRandom } from "../../src/base/random.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
 import { AccessLogs } from "../../src/log/access-log.ts"
-import { silentLog } from "../../src/log/logger.ts"
+import { silentLog } from "../../src/log/silent-log.ts"
 import { compileTemplate, type Template } from "../../src/record/template.ts"
 import { streamRecord } from "../../test/support/stream-record.ts"
 

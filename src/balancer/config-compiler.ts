@@ -117,8 +117,8 @@ export class ConfigCompiler {
 
   /** Compiled and, with the clusters that did not change taken over, ready to go live. One at a time. */
   *compile(config: Config, before: LiveConfig | null, state: ClusterState): Steps<LiveConfig> {
-    checkDescriptorSets(config)
-    checkCursors(config)
+    yield* checkDescriptorSets(config)
+    yield* checkCursors(config)
     const clusters = new Map<string, Cluster<LegConnection>>()
     const staged = new Map<Cluster<LegConnection>, StagedState>()
     const configs = new Map(before?.config.clusters.map((cluster) => [cluster.name, cluster]))
@@ -153,8 +153,9 @@ export class ConfigCompiler {
       known(cluster) ?? this.#variableClusters.find(cluster, mayResolve, needsPort)
     const stepsMax = this.#parts.limits.regexSteps
     const regexOf = regexesOf(stepsMax)
+    const set = yield* namesSet(config)
     const ofTable = (underscores: boolean): TableParts => {
-      const table = makeVariableTable(config.variables, namesSet(config), { stepsMax, underscores })
+      const table = makeVariableTable(config.variables, set, { stepsMax, underscores })
       const templateOf = templatesOf(table)
       const zones = new Map(config.zones.map((zone) => [zone.name, this.#makeZone(zone, templateOf)]))
       return {

@@ -1,10 +1,11 @@
 import { systemClock } from "../base/clock.ts"
 import { resolveLimits } from "../base/resolve-limits.ts"
+import { atOnce } from "../base/steps.ts"
 import { checkDescriptorSets } from "../bridge/json/check-descriptor-sets.ts"
 import { checkCursors } from "../bridge/json/cursor-fields.ts"
 import type { Config, RouteConfig } from "../config/model.ts"
 import type { UpstreamTlsConfig } from "../config/shared-model.ts"
-import { silentLog } from "../log/logger.ts"
+import { silentLog } from "../log/silent-log.ts"
 import { addressProblem } from "../net/listen.ts"
 import { NO_STAPLING } from "../net/ocsp/staples.ts"
 import { TlsStore } from "../net/tls-store.ts"
@@ -31,8 +32,8 @@ export async function startProblems(config: Config): Promise<StartProblem[]> {
     }
   }
   attempt(null, () => {
-    checkDescriptorSets(config)
-    checkCursors(config)
+    atOnce(checkDescriptorSets(config))
+    atOnce(checkCursors(config))
   })
   tryTls(config, attempt)
   for (const listener of config.listeners) {

@@ -1,6 +1,6 @@
 /** `sluice check CONFIG`: all problems at once. */
 import type { Config, RouteConfig } from "../config/model.ts"
-import { type Block, verdictOf as verdictOfBlock } from "../config/nginx/verdicts.ts"
+import { type Block, verdictsOf } from "../config/nginx/verdicts.ts"
 import { messageOf, type Problem, renderProblem, type Severity, sortProblems } from "../config/problem.ts"
 import type { ResolvedEndpoint } from "../control/discovery/resolve-names.ts"
 import { type PreparedConfig, type PrepareOptions, prepare } from "./prepare.ts"
@@ -64,10 +64,10 @@ function renderNames(names: readonly ResolvedEndpoint[]): string {
 
 /** A line for each server and location of an nginx.conf, where not all run as in nginx. */
 function renderVerdicts(blocks: readonly Block[], problems: readonly Problem[]): string | null {
-  const verdicts = blocks.map((block) => ({ block, verdict: verdictOfBlock(block, problems) }))
-  if (verdicts.every(({ verdict }) => verdict === "runs")) return null
-  const lines = verdicts.map(({ block: { name, depth, line }, verdict }) => {
-    return `${"  ".repeat(depth + 1)}${name} (line ${line}): ${verdict}`
+  const verdicts = verdictsOf(blocks, problems)
+  if (verdicts.every((verdict) => verdict === "runs")) return null
+  const lines = blocks.map(({ name, depth, line }, index) => {
+    return `${"  ".repeat(depth + 1)}${name} (line ${line}): ${verdicts[index]}`
   })
   return ["verdicts:", ...lines].join("\n")
 }
@@ -149,13 +149,13 @@ function jsonOf({ config, problems, names, blocks = [] }: PreparedConfig): strin
         }
   const plain = sortProblems(problems).map(({ subject: _, ...problem }) => problem)
   const messages = sortProblems(problems).map(messageOf)
+  const verdicts = verdictsOf(blocks, problems)
   return JSON.stringify(
     {
       ok: config !== null,
       problems: plain.map((problem, index) => ({ ...problem, message: messages[index] })),
-      verdicts: blocks.map((block) => {
-        const { name, file, line } = block
-        return { name, file, line, verdict: verdictOfBlock(block, problems) }
+      verdicts: blocks.map(({ name, file, line }, index) => {
+        return { name, file, line, verdict: verdicts[index] }
       }),
       summary,
     },

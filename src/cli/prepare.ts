@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises"
 import { mkdirSync } from "node:fs"
 import { type StartProblem, startProblems } from "../balancer/start-problems.ts"
 import { systemClock } from "../base/clock.ts"
-import { type LoadedConfig, loadConfig } from "../config/load.ts"
+import type { LoadedConfig } from "../config/load.ts"
 import type { Config } from "../config/model.ts"
 import { logDirectories, placeOf } from "../config/named-files.ts"
 import type { Problem } from "../config/problem.ts"
@@ -26,11 +26,8 @@ export interface PreparedConfig extends LoadedConfig {
  * A configuration as `sluice run` would start it here, or why it would not: the one answer of `check`, `run` and a
  * reload. What is left to the start is whether a port is free and may be opened.
  */
-export async function prepare(
-  path: string,
-  { strict, load = loadConfig }: PrepareOptions,
-): Promise<PreparedConfig> {
-  const { config: written, problems, sources, blocks = [] } = load(path)
+export async function prepare(path: string, { strict, load }: PrepareOptions): Promise<PreparedConfig> {
+  const { config: written, problems, sources, blocks = [] } = await read(path, load)
   const trusted = written === null ? null : await resolveTrusted(written)
   const config = trusted?.config ?? null
   const found =
@@ -64,6 +61,11 @@ export async function prepare(
   ]
   const stops = all.some(({ severity }) => severity === "error" || (strict && severity === "warning"))
   return { config: stops ? null : config, problems: all, sources, blocks, names }
+}
+
+async function read(path: string, load: PrepareOptions["load"]): Promise<LoadedConfig> {
+  // What reads YAML is most of what there is to load: a caller without any hands in another.
+  return load === undefined ? (await import("../config/load.ts")).loadConfig(path) : load(path)
 }
 
 /** As in nginx, names of proxies that are believed are looked up once, and one that is not found is an error. */

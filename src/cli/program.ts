@@ -139,7 +139,7 @@ Examples:
         config: string,
         { json, strict, serveWhatRuns }: { json: boolean; strict: boolean; serveWhatRuns: boolean },
       ) => {
-        const [{ check }, load] = await Promise.all([import("./check.ts"), loadBy(serveWhatRuns)])
+        const [{ check }, load] = await Promise.all([import("./check.ts"), loadOnceBy(config, serveWhatRuns)])
         process.exitCode = await check(config, {
           json,
           strict,
@@ -340,6 +340,13 @@ export async function main(): Promise<void> {
     if (!(error instanceof CommanderError)) throw error
     process.exitCode = error.exitCode === 0 ? 0 : 2
   }
+}
+
+/** For one look at a file. */
+async function loadOnceBy(path: string, servesWhatRuns: boolean): Promise<(path: string) => LoadedConfig> {
+  const { isYamlFile, loadWith } = await import("../config/load-with.ts")
+  if (isYamlFile(path)) return loadBy(servesWhatRuns)
+  return (asked) => loadWith(null, asked, undefined, undefined, { servesWhatRuns })
 }
 
 async function loadBy(servesWhatRuns: boolean): Promise<(path: string) => LoadedConfig> {

@@ -174,20 +174,26 @@ export function placeOf(
   path: string,
   sources: Sources,
 ): Pick<Problem, "file" | "line" | "column" | "length"> | null {
+  if (path === "") return null
   for (const [file, source] of sources) {
-    for (const [index, line] of source.split("\n").entries()) {
-      const column = /^\s*#/.test(line) ? 0 : columnOf(path, line)
-      if (column > 0) return { file, line: index + 1, column, length: path.length }
+    for (let at = source.indexOf(path); at >= 0; at = source.indexOf(path, at + 1)) {
+      const start = source.lastIndexOf("\n", at - 1) + 1
+      const isComment = /^\s*#/.test(source.slice(start, at))
+      if (isComment || !isAlone(source, at, path.length)) continue
+      return { file, line: lineAt(source, start), column: at - start + 1, length: path.length }
     }
   }
   return null
 }
 
-/** From 1; 0 where it is not there on its own. */
-function columnOf(path: string, line: string): number {
-  for (let at = line.indexOf(path); at >= 0; at = line.indexOf(path, at + 1)) {
-    const [before = " ", after = " "] = [line[at - 1], line[at + path.length]]
-    if (/[\s"',:{[]/.test(before) && /[\s"',;}\]]/.test(after)) return at + 1
-  }
-  return 0
+function isAlone(source: string, at: number, length: number): boolean {
+  const [before = " ", after = " "] = [source[at - 1], source[at + length]]
+  return /[\s"',:{[]/.test(before) && /[\s"',;}\]]/.test(after)
+}
+
+/** From 1. */
+function lineAt(source: string, start: number): number {
+  let line = 1
+  for (let at = source.indexOf("\n"); at >= 0 && at < start; at = source.indexOf("\n", at + 1)) line++
+  return line
 }

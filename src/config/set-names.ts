@@ -1,9 +1,11 @@
-import type { Config, RewriteStep, RouteConfig, RouteSettings } from "./model.ts"
+import type { Steps } from "../base/steps.ts"
+import { eachRoute } from "./each-route.ts"
+import type { Config, RewriteStep, RouteSettings } from "./model.ts"
 
 type AddName = (name: string) => void
 
 /** Names of the variables that a request gets on its way: by `set`, and by named groups of regexes. In lower case. */
-export function namesSet({ servers, variables }: Pick<Config, "servers" | "variables">): Set<string> {
+export function* namesSet({ servers, variables }: Pick<Config, "servers" | "variables">): Steps<Set<string>> {
   const names = new Set<string>()
   const add: AddName = (name) => void names.add(name.toLowerCase())
   groupNames(variables).forEach(add)
@@ -11,7 +13,11 @@ export function namesSet({ servers, variables }: Pick<Config, "servers" | "varia
     addSetByRequest(server.fallback, add)
     for (const name of server.names) groupsIn(name).forEach(add)
     addSetBySteps(server.rewrite, add)
-    addSetByRoutes(server.routes, add)
+    yield* eachRoute(server.routes, ({ match, settings, rewrite }) => {
+      addSetByRequest(settings, add)
+      if (match.kind === "regex") for (const name of groupsIn(match.pattern)) add(name)
+      addSetBySteps(rewrite, add)
+    })
   }
   return names
 }
@@ -27,16 +33,6 @@ const NO_NAMES: readonly string[] = []
 export function groupsIn(pattern: string): readonly string[] {
   if (!/\(\?P?[<']/.test(pattern)) return NO_NAMES
   return Array.from(pattern.matchAll(/\(\?P?[<']([A-Za-z_]\w*)[>']/g), ([, name]) => name!)
-}
-
-/** Thousands of routes are looked at in one go: nothing is made for one that sets nothing. */
-function addSetByRoutes(routes: readonly RouteConfig[], add: AddName): void {
-  for (const { match, settings, rewrite, routes: inner } of routes) {
-    addSetByRequest(settings, add)
-    if (match.kind === "regex") for (const name of groupsIn(match.pattern)) add(name)
-    addSetBySteps(rewrite, add)
-    addSetByRoutes(inner, add)
-  }
 }
 
 function addSetByRequest({ access: { request } }: RouteSettings, add: AddName): void {

@@ -4,7 +4,8 @@ import { messageOf, type Problem } from "../config/problem.ts"
 import { fromInput } from "../config/yaml/normalize.ts"
 import type { SluiceYaml } from "../config/yaml/schema.ts"
 import { eventKindOf } from "../log/log-event.ts"
-import { type Log, type LogFields, silentLog } from "../log/logger.ts"
+import type { Log, LogFields } from "../log/logger.ts"
+import { silentLog } from "../log/silent-log.ts"
 import { ClusterCare } from "./cluster-care.ts"
 
 /** A configuration that cannot run. `problems` has all that is wrong with it, not just the first. */

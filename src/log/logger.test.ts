@@ -2,7 +2,8 @@ import { expect, test } from "vitest"
 import { ManualClock } from "../../test/support/manual-clock.ts"
 import { MemoryDisk } from "../../test/support/memory-disk.ts"
 import { LogOnce } from "./log-once.ts"
-import { createLog, openLog, silentLog } from "./logger.ts"
+import { createLog, openLog } from "./logger.ts"
+import { silentLog } from "./silent-log.ts"
 
 function capture(options: Partial<Parameters<typeof createLog>[0]> = {}) {
   const clock = new ManualClock()

@@ -109,9 +109,6 @@ function makeLog(options: CreateLogOptions): { log: Log; setLevel(level: LogLeve
   }
 }
 
-/** Logs nothing. */
-export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, with: () => silentLog }
-
 type TellOf = (level: LogLevel, message: string, fields: LogFields) => void
 
 /** Events are as rare as lines: no peer can flood those who listen. */

@@ -11,7 +11,7 @@ import { Certificate, CertificateFiles } from "../../test/support/certificates.t
 import { ManualClock } from "../../test/support/manual-clock.ts"
 import { parseAddress } from "../config/address.ts"
 import { defaultEndpoint } from "../config/defaults.ts"
-import { silentLog } from "../log/logger.ts"
+import { silentLog } from "../log/silent-log.ts"
 import { TlsFileWatch } from "./tls-file-watch.ts"
 import { TlsUpstream } from "./tls-upstream.ts"
 

@@ -2,6 +2,7 @@
 import type { Directive, Word } from "../../src/config/nginx/ast.ts"
 import { grpcStatusOfHttp, httpStatusOfGrpc } from "../../src/grpc/status.ts"
 import { failure, failureKinds } from "../../src/record/failure.ts"
+import { statusOnWire } from "../../src/relay/route/error-page.ts"
 import { hostOf, type Probe } from "./probes.ts"
 import type { Answer } from "./send.ts"
 import type { Seen } from "./stub.ts"
@@ -73,7 +74,9 @@ const grpcStatusOf = ({ answer }: Outcome): string | null =>
 /** What a gRPC client may be told of an HTTP status: the protocol's, that of one of its causes, or what it is written for. */
 function isGrpcStatusOf(status: number, grpcStatus: number): boolean {
   const causes = failureKinds.map((kind) => failure(kind, ""))
-  const isCause = causes.some((each) => each.httpStatus === status && each.grpcStatus === grpcStatus)
+  const isCause = causes.some(
+    (each) => statusOnWire(each.httpStatus) === status && each.grpcStatus === grpcStatus,
+  )
   return isCause || grpcStatusOfHttp(status) === grpcStatus || httpStatusOfGrpc(grpcStatus) === status
 }
 
@@ -140,8 +143,10 @@ export const differences: readonly NamedDifference[] = [
     sentence:
       "Connections to backends are kept, `keepalive` or not. Of those to HTTP/1.1 backends one that is closed under a request that may be repeated is replaced once, of those to HTTP/2 backends none.",
     explains: ({ what, nginx, sluice }, probe) =>
-      what === "seen" &&
-      Math.abs(Number(nginx) - Number(sluice)) === 1 &&
+      // A variable of the backend then tells of two tries.
+      (what === "seen"
+        ? Math.abs(Number(nginx) - Number(sluice)) === 1
+        : what.startsWith("header ") && sluice === `${nginx}, ${nginx}`) &&
       probe.headers.some(([name, value]) => name === "x-stub" && value === "close"),
   },
   {
@@ -230,6 +235,19 @@ export const differences: readonly NamedDifference[] = [
         : sluice.answer.headers.some(
             ([name, value]) => name === "grpc-message" && /plain HTTP request/.test(value),
           ) && grpcStatusOf(sluice) === String(grpcStatusOfHttp(400))),
+  },
+  {
+    name: "cache",
+    sentence:
+      "Nothing is cached: `proxy_cache` has no effect, and what is asked of backends is what clients ask, HEAD and ranges too.",
+    explains: ({ what }, probe) =>
+      /^(seen (method|range|if-.*)|header (content-range|content-length|accept-ranges)|status|body)$/.test(
+        what,
+      ) &&
+      (probe.method === "HEAD" || probe.headers.some(([name]) => /^(range|if-)/.test(name))) &&
+      allOf(serversOf(probe)).some(
+        ({ name, args }) => name.text === "proxy_cache" && args[0]!.text !== "off",
+      ),
   },
   {
     name: "mirror",

@@ -102,7 +102,7 @@ export class RouteBed {
     this.config = config
     const resolved = resolveLimits(limits).limits
     const stepsMax = resolved.regexSteps
-    const table = makeVariableTable(config.variables, namesSet(config), { stepsMax })
+    const table = makeVariableTable(config.variables, atOnce(namesSet(config)), { stepsMax })
     const { clock, counters } = this
     const { log } = this.log
     this.admission = new Admission({ clock, log, counters, limits: resolved })

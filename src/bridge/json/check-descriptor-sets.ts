@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs"
-import type { Config, RouteConfig, RouteSettings } from "../../config/model.ts"
+import type { Steps } from "../../base/steps.ts"
+import { eachRoute } from "../../config/each-route.ts"
+import type { Config, RouteSettings } from "../../config/model.ts"
 import { readFileHead } from "./descriptor-index.ts"
 import { readFields, readInner } from "./type-compiler.ts"
 import { WireReader } from "./wire-reader.ts"
@@ -8,18 +10,14 @@ import { WireReader } from "./wire-reader.ts"
 const checked = new Map<string, readonly Buffer[]>()
 
 /** Reads every descriptor set that a configuration names. Errors: a sentence that names the first that cannot be read. */
-export function checkDescriptorSets(config: Config): void {
+export function* checkDescriptorSets(config: Config): Steps {
   const paths = new Set<string>()
   const look = ({ bridge }: RouteSettings): void => {
     if (bridge.descriptorSet !== null) paths.add(bridge.descriptorSet)
   }
-  const lookInto = ({ settings, routes }: RouteConfig): void => {
-    look(settings)
-    routes.forEach(lookInto)
-  }
   for (const { fallback, routes } of config.servers) {
     look(fallback)
-    routes.forEach(lookInto)
+    yield* eachRoute(routes, ({ settings }) => look(settings))
   }
   const read = [...paths].map((path): [string, readonly Buffer[]] => [path, readDescriptorSet(path)])
   checked.clear()

@@ -5,6 +5,7 @@ import { toBinary } from "@bufbuild/protobuf"
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { talkDescriptors } from "../../../test/support/talk-backend.ts"
+import { atOnce } from "../../base/steps.ts"
 import { fromInput } from "../../config/yaml/normalize.ts"
 import { checkCursors, cursorFieldsBy } from "./cursor-fields.ts"
 
@@ -78,7 +79,7 @@ describe("a configuration is held against them", () => {
       continuity: { mode: "cursor", from, into },
       ...(set === true && { bridge: { descriptorSet: talk } }),
     } as never)
-    if (problem === null) return checkCursors(config!)
-    expect(() => checkCursors(config!)).toThrow(problem)
+    if (problem === null) return atOnce(checkCursors(config!))
+    expect(() => atOnce(checkCursors(config!))).toThrow(problem)
   })
 })

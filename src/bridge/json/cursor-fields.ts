@@ -1,4 +1,6 @@
-import type { Config, RouteConfig, RouteSettings } from "../../config/model.ts"
+import type { Steps } from "../../base/steps.ts"
+import { eachRoute } from "../../config/each-route.ts"
+import type { Config, RouteSettings } from "../../config/model.ts"
 import type { FieldPath } from "../../grpc/field-path.ts"
 import { type CursorFields, type CursorFieldsOf, hasNamedCursor } from "../../relay/route/continuity-plan.ts"
 import { descriptorSetOf } from "./check-descriptor-sets.ts"
@@ -22,7 +24,7 @@ export function cursorFieldsBy(descriptorSet: string): CursorFieldsOf {
  * Errors: a sentence, where the fields of a cursor are said by name and the route has a descriptor set in which no method
  * has such fields.
  */
-export function checkCursors(config: Config): void {
+export function* checkCursors(config: Config): Steps {
   const checked = new Set<string>()
   const look = ({ continuity, bridge }: RouteSettings): void => {
     const { cursorFrom: from, cursorInto: into } = continuity
@@ -32,13 +34,9 @@ export function checkCursors(config: Config): void {
     checked.add(key)
     if (hasNamedCursor(continuity)) checkNames(from, into, bridge.descriptorSet)
   }
-  const lookInto = ({ settings, routes }: RouteConfig): void => {
-    look(settings)
-    routes.forEach(lookInto)
-  }
   for (const { fallback, routes } of config.servers) {
     look(fallback)
-    routes.forEach(lookInto)
+    yield* eachRoute(routes, ({ settings }) => look(settings))
   }
 }
 

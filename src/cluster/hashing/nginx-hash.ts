@@ -3,7 +3,8 @@
  * Source: nginx, ngx_http_upstream_hash_module.c and ngx_http_upstream_ip_hash_module.c.
  */
 import { crc32 } from "node:zlib"
-import { type Steps, sortInSteps } from "../../base/steps.ts"
+import type { Steps } from "../../base/steps.ts"
+import { roomFor, sortByHash } from "./sort-by-hash.ts"
 
 /** After so many servers that cannot be used nginx goes on round robin. */
 const TRIES_MAX = 20
@@ -79,8 +80,8 @@ export class KetamaRing {
 
   /** `names`: as the file writes the servers, port included. Those of one name, its addresses, are one server here. */
   static *make(names: readonly string[], weights: readonly number[]): Steps<KetamaRing> {
-    // A hash and its server in one number: 32 bits and up to 21.
-    const points = new Float64Array(weights.reduce((sum, weight) => sum + weight, 0) * POINTS_PER_WEIGHT)
+    const most = weights.reduce((sum, weight) => sum + weight, 0) * POINTS_PER_WEIGHT
+    const { hashes, values: servers } = roomFor(most)
     let count = 0
     const firstOf = new Map<string, number>()
     for (const [index, name] of names.entries()) {
@@ -91,22 +92,25 @@ export class KetamaRing {
       let hash = 0
       for (let i = weights[index]! * POINTS_PER_WEIGHT; i > 0; i--) {
         hash = crc32OfWord(hash, base)
-        points[count++] = hash * SERVERS_MAX + server
+        hashes[count] = hash
+        servers[count++] = server
         if (count % POINTS_PER_STEP === 0) yield
       }
     }
-    const sorted = yield* sortInSteps(points.subarray(0, count))
-    const hashes = new Uint32Array(sorted.length)
-    const servers = new Uint32Array(sorted.length)
+    const sorted = yield* sortByHash({
+      hashes: hashes.subarray(0, count),
+      values: servers.subarray(0, count),
+    })
+    // Of one hash the first counts.
     let kept = 0
-    for (const [at, point] of sorted.entries()) {
-      const hash = Math.floor(point / SERVERS_MAX)
+    for (let at = 0; at < count; at++) {
       if (at % POINTS_PER_STEP === 0) yield
-      if (kept > 0 && hashes[kept - 1] === hash) continue
-      hashes[kept] = hash
-      servers[kept++] = point % SERVERS_MAX
+      const hash = sorted.hashes[at]!
+      if (kept > 0 && sorted.hashes[kept - 1] === hash) continue
+      sorted.hashes[kept] = hash
+      sorted.values[kept++] = sorted.values[at]!
     }
-    return new KetamaRing(hashes.subarray(0, kept), servers.subarray(0, kept))
+    return new KetamaRing(sorted.hashes.subarray(0, kept), sorted.values.subarray(0, kept))
   }
 
   /** As `nginxHash`; `indexOf` chooses among the addresses of a server, -1 when none can be used. */
@@ -135,7 +139,6 @@ function crc32OfWord(word: number, base: number): number {
   return ~sum >>> 0
 }
 
-const SERVERS_MAX = 2 ** 21
 /** So many are looked at in one step. */
 const POINTS_PER_STEP = 512
 

@@ -51,6 +51,8 @@ export class Inclusion {
   }
 
   #expand(directives: Directive[], stack: readonly string[]): Directive[] {
+    // Most blocks include nothing, and a map may have millions of lines: those stay the array that they are.
+    if (directives.every(({ name, block }) => block === null && name.text !== "include")) return directives
     return directives.flatMap((directive) => {
       if (directive.block !== null) return [{ ...directive, block: this.#expand(directive.block, stack) }]
       const isInclude = directive.name.text === "include" && directive.args.length === 1

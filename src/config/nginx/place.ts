@@ -16,6 +16,8 @@ type Name = (typeof NAMES)[number]
 
 const PATTERN = new RegExp(`\\$\\{(${NAMES.join("|")})\\}`, "gi")
 
+const BEGINNING = new RegExp(`\\$\\{?(?:${NAMES.join("|")})`, "i")
+
 /** What they are made of, and what is written once for many places. */
 const NOT_HERE: ReadonlySet<string> = new Set(["root", "alias", "log_format"])
 
@@ -48,7 +50,7 @@ export class PlacedVariables {
   }
 
   #asks(text: string): boolean {
-    return text.includes("$") && braced(text).search(PATTERN) >= 0
+    return mayAsk(text) && braced(text).search(PATTERN) >= 0
   }
 
   #inWord(word: Word, place: Place): Word {
@@ -79,6 +81,18 @@ export class PlacedVariables {
     const text = root?.args[0]?.text ?? "html"
     return isAbsolute(text) || text.startsWith("$") ? text : join(this.#directory, text)
   }
+}
+
+/** Whether any directive may ask for one: where none does, none needs a place. */
+export function asksForPlace(directives: readonly Directive[]): boolean {
+  return directives.some(
+    ({ args, block }) => args.some(({ text }) => mayAsk(text)) || (block !== null && asksForPlace(block)),
+  )
+}
+
+/** It names one, or one that begins with its name. */
+function mayAsk(text: string): boolean {
+  return text.includes("$") && BEGINNING.test(text)
 }
 
 /** `$name` as `${name}`. */

@@ -26,7 +26,7 @@ export class Scope {
     this.parent = parent
     this.#placed = placed
     this.#byName = Map.groupBy(directives, ({ name }) => name.text)
-    this.directives = directives.map((each) => this.#inPlace(each))
+    this.directives = this.#inPlace(directives)
   }
 
   /** This block has it, whatever levels around it have. */
@@ -36,7 +36,8 @@ export class Scope {
 
   /** Those of this block alone. */
   own(name: string): readonly Directive[] {
-    return this.#byName.get(name)?.map((each) => this.#inPlace(each)) ?? []
+    const directives = this.#byName.get(name)
+    return directives === undefined ? [] : this.#inPlace(directives)
   }
 
   /** Those that hold here: of the innermost level that has any. */
@@ -44,7 +45,7 @@ export class Scope {
     // oxlint-disable-next-line typescript/no-this-alias -- the first link of the chain it follows
     for (let scope: Scope | null = this; scope !== null; scope = scope.parent) {
       const directives = scope.#byName.get(name)
-      if (directives !== undefined) return directives.map((each) => this.#inPlace(each))
+      if (directives !== undefined) return this.#inPlace(directives)
     }
     return []
   }
@@ -59,8 +60,10 @@ export class Scope {
     return this.#placed === null ? text : this.#placed.inText(text, () => this.#place(), otherwise)
   }
 
-  #inPlace(directive: Directive): Directive {
-    return this.#placed === null ? directive : this.#placed.inDirective(directive, () => this.#place())
+  #inPlace(directives: readonly Directive[]): readonly Directive[] {
+    const placed = this.#placed
+    if (placed === null) return directives
+    return directives.map((each) => placed.inDirective(each, () => this.#place()))
   }
 
   #place(): Place {

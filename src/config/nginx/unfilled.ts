@@ -38,9 +38,18 @@ function collect(
   for (const { name, args, block, unterminated } of directives) {
     // The parser has said so.
     if (unterminated && templateHint(name.text) !== null) continue
-    for (const word of [name, ...args])
-      for (const [placeholder, braced, bare] of word.text.matchAll(PLACEHOLDER))
-        if (!variables.some((each) => each.isKnown((braced ?? bare)!))) found.push({ word, placeholder })
+    collectIn(name, variables, found)
+    for (const word of args) collectIn(word, variables, found)
     if (block !== null) collect(block, variables, found)
   }
+}
+
+function collectIn(
+  word: Word,
+  variables: readonly Variables[],
+  found: { word: Word; placeholder: string }[],
+): void {
+  if (!word.text.includes("$")) return
+  for (const [placeholder, braced, bare] of word.text.matchAll(PLACEHOLDER))
+    if (!variables.some((each) => each.isKnown((braced ?? bare)!))) found.push({ word, placeholder })
 }

@@ -1,8 +1,12 @@
 /** nginx's numbers with units. Each reader gives null for what nginx would refuse. */
 
+/** So many digits are in range whatever they are. */
+const EXACT_DIGITS = 15
+
 /** Digits alone, up to what a 64-bit integer holds in nginx; beyond 2^53 the nearest double. */
 export function readNumber(text: string): number | null {
-  if (!/^[0-9]+$/.test(text) || BigInt(text.slice(0, 40)) > INT64_MAX || text.length > 40) return null
+  if (!/^[0-9]+$/.test(text)) return null
+  if (text.length > EXACT_DIGITS && (text.length > 40 || BigInt(text) > INT64_MAX)) return null
   return Number(text)
 }
 

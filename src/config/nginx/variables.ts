@@ -130,6 +130,7 @@ export class Variables {
    * @param inLog what the balancer cannot fill in is "-" in a log and only warned of
    */
   check(word: Word, report: Report, inLog = false): boolean {
+    if (!hasVariables(word.text)) return true
     let right = true
     for (const part of readTemplate(word.text)) {
       if (part.kind === "text") continue

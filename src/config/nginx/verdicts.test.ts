@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import { diskFiles } from "./include.ts"
 import { readNginxConfig } from "./read.ts"
-import { verdictOf } from "./verdicts.ts"
+import { verdictsOf } from "./verdicts.ts"
 
 const FILE = `http { server {
   listen 8080; server_name a.test;
@@ -18,7 +18,8 @@ const read = (text: string, servesWhatRuns = false) =>
 test("each server and location has a verdict of its own", () => {
   const { config, blocks, problems } = read(FILE)
   expect(config).toBeNull()
-  expect(blocks.map((block) => [block.name, block.depth, block.line, verdictOf(block, problems)])).toEqual([
+  const verdicts = verdictsOf(blocks, problems)
+  expect(blocks.map(({ name, depth, line }, index) => [name, depth, line, verdicts[index]])).toEqual([
     ["server a.test", 0, 1, "runs"],
     ["location /", 1, 3, "runs"],
     ["location /lua", 1, 4, "stops the file"],

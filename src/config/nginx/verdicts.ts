@@ -2,7 +2,7 @@
 import type { Problem } from "../problem.ts"
 import type { Directive } from "./ast.ts"
 
-/** A `server` or `location`, and the lines that are its own: not those of a location within it. */
+/** A `server` or `location`; the lines of a location within it are not its own. */
 export interface Block {
   readonly name: string
   /** Of locations within each other. */
@@ -10,8 +10,6 @@ export interface Block {
   readonly file: string
   readonly line: number
   readonly directive: Directive
-  /** `file:line`. */
-  readonly lines: ReadonlySet<string>
 }
 
 export type BlockVerdict = "runs" | "runs with differences" | "stops the file"
@@ -37,25 +35,41 @@ function blocksIn(directive: Directive, depth: number, namedBy = "server_name", 
   const named = block!.filter((inner) => inner.name.text === namedBy)
   const names = named.flatMap((inner) => (namedBy === "listen" ? inner.args.slice(0, 1) : inner.args))
   const shown = (name.text === "server" ? names : args).map(({ text }) => text).join(" ")
-  const lines = new Set<string>()
-  own(directive, lines)
   const inner = block!.filter((each) => each.name.text === "location" && each.block !== null)
   return [
-    { name: `${kind ?? name.text} ${shown}`.trim(), depth, file, line, directive, lines },
+    { name: `${kind ?? name.text} ${shown}`.trim(), depth, file, line, directive },
     ...inner.flatMap((each) => blocksIn(each, depth + 1)),
   ]
 }
 
-/** The lines of a directive and what is in it, less the locations. */
-function own({ name, args, block }: Directive, lines: Set<string>): void {
-  for (const { span } of [name, ...args]) lines.add(`${span.file}:${span.line}`)
-  for (const inner of block ?? []) if (inner.name.text !== "location") own(inner, lines)
+/** What becomes of each block, by what is said of its lines. */
+export function verdictsOf(blocks: readonly Block[], problems: readonly Problem[]): BlockVerdict[] {
+  const worst = new Map<string, BlockVerdict>()
+  for (const { file, line, severity } of problems) {
+    const place = `${file}:${line}`
+    if (severity === "error") worst.set(place, "stops the file")
+    else if (severity === "warning" && !worst.has(place)) worst.set(place, "runs with differences")
+  }
+  if (worst.size === 0) return blocks.map(() => "runs")
+  return blocks.map(({ directive }) => {
+    let found: BlockVerdict = "runs"
+    for (const place of placesOf(directive)) {
+      const verdict = worst.get(place)
+      if (verdict === "stops the file") return verdict
+      if (verdict !== undefined) found = verdict
+    }
+    return found
+  })
 }
 
-export function verdictOf({ lines }: Block, problems: readonly Problem[]): BlockVerdict {
-  const about = problems.filter(({ file, line }) => lines.has(`${file}:${line}`))
-  if (about.some(({ severity }) => severity === "error")) return "stops the file"
-  return about.some(({ severity }) => severity === "warning") ? "runs with differences" : "runs"
+/** `file:line` of a directive and of what is in it, less the locations. */
+function* placesOf({ name, args, block }: Directive): Generator<string> {
+  let last = 0
+  for (const { span } of [name, ...args]) {
+    if (span.line !== last) yield `${span.file}:${span.line}`
+    last = span.line
+  }
+  for (const inner of block ?? []) if (inner.name.text !== "location") yield* placesOf(inner)
 }
 
 /**
@@ -67,11 +81,11 @@ export function withoutFailing(
   problems: readonly Problem[],
 ): { directives: Directive[]; told: Problem[] } | null {
   const errors = problems.filter(({ severity }) => severity === "error")
-  const failing = blocksOf(directives).filter(
-    (block) => block.depth > 0 && verdictOf(block, problems) === "stops the file",
-  )
-  const isTold = ({ file, line }: Problem) => failing.some(({ lines }) => lines.has(`${file}:${line}`))
-  if (errors.length === 0 || !errors.every(isTold)) return null
+  const blocks = blocksOf(directives)
+  const verdicts = verdictsOf(blocks, errors)
+  const failing = blocks.filter(({ depth }, index) => depth > 0 && verdicts[index] === "stops the file")
+  const places = new Set(failing.flatMap(({ directive }) => [...placesOf(directive)]))
+  if (errors.length === 0 || !errors.every(({ file, line }) => places.has(`${file}:${line}`))) return null
   const stopped = new Set(failing.map(({ directive }) => directive))
   const told = errors.map((problem): Problem => {
     return { ...problem, severity: "warning", hint: "this location answers 501 (--serve-what-runs)" }

@@ -3,7 +3,8 @@ import { parseAddress } from "../../config/address.ts"
 import type { ClusterConfig, EndpointConfig } from "../../config/model.ts"
 import type { Log } from "../../log/logger.ts"
 import { admitEndpoints } from "./admit-endpoints.ts"
-import { type SourceContext, type SourceSpec, sourceSpecs } from "./make-source.ts"
+import type { SourceContext, SourceSpec } from "./dns-spec.ts"
+import { sourceSpecs } from "./make-source.ts"
 import type { DiscoveredEndpoint, DiscoverySource } from "./source.ts"
 
 export interface ClusterDiscoveryOptions extends SourceContext {

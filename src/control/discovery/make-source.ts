@@ -1,13 +1,10 @@
 /** From a cluster's configuration to its sources. */
 import { readFileSync } from "node:fs"
-import { isIP } from "node:net"
-import type { Clock } from "../../base/clock.ts"
-import type { Random } from "../../base/random.ts"
-import type { ApiTlsConfig, ClusterConfig, DiscoveryConfig, ResolverConfig } from "../../config/model.ts"
+import type { ApiTlsConfig, ClusterConfig, DiscoveryConfig } from "../../config/model.ts"
 import { type ApiTls, JsonClient } from "../../net/json-client.ts"
-import { AssignedSource, type Assignments } from "./assigned-source.ts"
+import { AssignedSource } from "./assigned-source.ts"
 import { ConsulSource } from "./consul-source.ts"
-import { DnsSource } from "./dns-source.ts"
+import { dnsSpec, endpointSpecs, type SourceContext, type SourceSpec } from "./dns-spec.ts"
 import { endpointFile } from "./endpoint-file.ts"
 import { EtcdSource } from "./etcd-source.ts"
 import { FileSource } from "./file-source.ts"
@@ -15,56 +12,17 @@ import { inClusterAccess, kubeconfigAccess } from "./kubernetes-access.ts"
 import { KubernetesSource } from "./kubernetes-source.ts"
 import { LateSource } from "./late-source.ts"
 import type { DiscoverySource } from "./source.ts"
-import { serverResolver, systemResolver } from "./system-resolver.ts"
-
-export interface SourceContext {
-  readonly clock: Clock
-  readonly random: Random
-  /** Of the control plane; null: there is none. */
-  readonly assignments: Assignments | null
-}
-
-/** What there is to be asked for an entry of a cluster; null: its address is the endpoint. */
-export interface SourceSpec {
-  /** The same for the same question. */
-  readonly key: string
-  make(context: SourceContext): DiscoverySource
-}
 
 /** By origin: those of `endpoints`, then those of `discovery`. */
-export function sourceSpecs({ endpoints, discovery, resolver }: ClusterConfig): (SourceSpec | null)[] {
+export function sourceSpecs(config: ClusterConfig): (SourceSpec | null)[] {
+  const { discovery, resolver } = config
   return [
-    ...endpoints.map(({ host, port }) => {
-      if (host === null || isIP(host) !== 0) return null
-      return dnsSpec(host, port!, null, resolver)
-    }),
+    ...endpointSpecs(config),
     ...discovery.map(({ settings: _, ...source }): SourceSpec => {
       if (source.kind === "dns") return dnsSpec(source.host, 0, source.service, resolver)
       return { key: JSON.stringify(source), make: (context) => makeApiSource(source, context) }
     }),
   ]
-}
-
-function dnsSpec(
-  host: string,
-  port: number,
-  service: string | null,
-  resolver: ResolverConfig | null,
-): SourceSpec {
-  const { servers = [], validMs = null, ipv4 = true, ipv6 = true } = resolver ?? {}
-  return {
-    key: JSON.stringify(["dns", host, port, service, resolver]),
-    make: (context) =>
-      new DnsSource({
-        host,
-        port,
-        service,
-        validMs,
-        families: { ipv4, ipv6 },
-        resolver: servers.length > 0 ? serverResolver(servers) : systemResolver(),
-        ...context,
-      }),
-  }
 }
 
 type ApiSource<One = DiscoveryConfig> = One extends { kind: "dns" } ? never : Omit<One, "settings">

@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/clock.ts"
 import { systemRandom } from "../../base/random.ts"
 import type { Config } from "../../config/model.ts"
-import { sourceSpecs } from "./make-source.ts"
+import { endpointSpecs } from "./dns-spec.ts"
 
 /** What a name in the configuration comes to on this machine now. */
 export interface ResolvedEndpoint {
@@ -19,11 +19,9 @@ const NAMES_MAX = 1_000
 /** Asks once for every name that is an endpoint. */
 export async function resolveNames({ clusters }: Config, clock: Clock): Promise<ResolvedEndpoint[]> {
   const wanted = clusters.flatMap((config) =>
-    sourceSpecs(config)
-      .slice(0, config.endpoints.length)
-      .flatMap((spec, index) => {
-        return spec === null ? [] : [{ spec, cluster: config.name, name: config.endpoints[index]!.address }]
-      }),
+    endpointSpecs(config).flatMap((spec, index) => {
+      return spec === null ? [] : [{ spec, cluster: config.name, name: config.endpoints[index]!.address }]
+    }),
   )
   return Promise.all(
     wanted.slice(0, NAMES_MAX).map(

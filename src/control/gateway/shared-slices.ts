@@ -2,9 +2,10 @@ import type { Clock } from "../../base/clock.ts"
 import type { Random } from "../../base/random.ts"
 import type { ClusterConfig } from "../../config/model.ts"
 import type { JsonClient } from "../../net/json-client.ts"
+import type { SourceSpec } from "../discovery/dns-spec.ts"
 import { KubernetesList } from "../discovery/kubernetes-list.ts"
 import { type EndpointSlice, readSlice, SERVICE_LABEL, tellSlices } from "../discovery/kubernetes-source.ts"
-import { type SourceSpec, sourceSpecs } from "../discovery/make-source.ts"
+import { sourceSpecs } from "../discovery/make-source.ts"
 import type { DiscoveryListener, DiscoverySource } from "../discovery/source.ts"
 
 export interface SharedSlicesOptions {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 import { ManualClock } from "../../../test/support/manual-clock.ts"
-import { silentLog } from "../../log/logger.ts"
+import { silentLog } from "../../log/silent-log.ts"
 import type { Span } from "../../record/span.ts"
 import { SpanQueue } from "./span-queue.ts"
 

@@ -4,7 +4,8 @@ import { Counters } from "../../base/counters.ts"
 import { defaultLimits } from "../../base/limits.ts"
 import { TimerWheel } from "../../base/timer-wheel.ts"
 import { BufferBudget } from "../../http2/buffer-budget.ts"
-import { type Log, silentLog } from "../../log/logger.ts"
+import type { Log } from "../../log/logger.ts"
+import { silentLog } from "../../log/silent-log.ts"
 import type { Failure } from "../../record/failure.ts"
 import {
   type BufferingConnection,

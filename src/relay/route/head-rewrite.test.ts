@@ -289,6 +289,37 @@ describe("a response's head on its way down", () => {
     expect(got(changes)).toBe(expected)
   })
 
+  test.each<[string, Partial<RouteSettings>, string]>([
+    [
+      "what the backend said",
+      { addHeaders: [{ name: "x-b", template: "[$sent_http_server]", always: false }] },
+      "x-b [x]",
+    ],
+    [
+      "what is hidden is not sent",
+      {
+        hideHeaders: ["server"],
+        addHeaders: [{ name: "x-b", template: "[$sent_http_server]", always: false }],
+      },
+      "x-b []",
+    ],
+    [
+      "what was added before",
+      {
+        addHeaders: [
+          { name: "x-a", template: "1", always: false },
+          { name: "x-b", template: "[$sent_http_x_a$sent_http_x_b]", always: false },
+        ],
+      },
+      "x-b [1]",
+    ],
+    ["the time that it is good for", { expires: "$sent_http_x_secret" }, "cache-control max-age=1"],
+  ])("$sent_http_NAME while it is made: %s", (_, changes, expected) => {
+    const before = record.responseHeaders
+    expect(got(changes)).toContain(expected)
+    expect(record.responseHeaders).toBe(before)
+  })
+
   test("what is hidden is remembered; what is added is made anew", () => {
     const hides = new ResponseRewrite(settingsOf({ hideHeaders: ["x-secret"] }))
     expect(hides.apply(response, 200, record, env)).toBe(hides.apply(response, 200, record, env))

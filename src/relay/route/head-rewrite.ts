@@ -226,6 +226,16 @@ export class ResponseRewrite {
   /** What is added to a head; of answers of Sluice's own nothing is hidden. Where it has a grpc-status, it keeps that. */
   addTo(list: HeaderList, status: number, record: StreamRecord, env: TemplateEnvironment): HeaderList {
     if (this.#isConstant) return list
+    const before = record.responseHeaders
+    const added = this.#addedTo(list, status, record, env)
+    // What is sent in the end is noted where it is sent.
+    record.responseHeaders = before
+    return added
+  }
+
+  /** While templates are rendered the record has the answer as far as it is made: nginx's `$sent_http_*`. */
+  #addedTo(list: HeaderList, status: number, record: StreamRecord, env: TemplateEnvironment): HeaderList {
+    record.responseHeaders = list
     const isAddedTo = ADDED_TO.has(status)
     const expires = (isAddedTo && this.#expires?.fieldsFor(list.fields, record, env)) || []
     const kept = expires.length === 0 ? list : without(EXPIRING, list)
@@ -235,6 +245,7 @@ export class ResponseRewrite {
     for (const { field, always } of this.#added) {
       const { name } = field
       if ((!always && !isAddedTo) || (hasGrpcStatus && GRPC_STATUS.has(name))) continue
+      if (field.constant === null) record.responseHeaders = new HeaderList(fields)
       const value = field.value(record, env)
       if (value !== "") fields.push(name, value)
     }

@@ -2,7 +2,7 @@ import type { Balancer as BalancerClass } from "../../../src/balancer/balancer.t
 import { seededRandom } from "../../../src/base/random.ts"
 import { defaultContinuity } from "../../../src/config/defaults.ts"
 import type { Config, ContinuityMode } from "../../../src/config/model.ts"
-import { silentLog } from "../../../src/log/logger.ts"
+import { silentLog } from "../../../src/log/silent-log.ts"
 import { addressOf, configOf, LISTENER } from "../config.ts"
 import { checkClosed } from "../invariants.ts"
 import { Scheduler } from "../network/scheduler.ts"

@@ -2,7 +2,7 @@
 import { defaultConfig } from "../../defaults.ts"
 import type { Config } from "../../model.ts"
 import type { Directive } from "../ast.ts"
-import { PlacedVariables } from "../place.ts"
+import { asksForPlace, PlacedVariables } from "../place.ts"
 import { Scope } from "../scope.ts"
 import { readNumber, readTimeMs } from "../units.ts"
 import { type Adapter, fullPath } from "./adapter.ts"
@@ -30,7 +30,9 @@ export function adaptConfig(
   isFragment: boolean,
 ): Config {
   const { variables, directory } = adapter
-  const placed = new PlacedVariables((name) => variables.isPlaced(name), directory)
+  const placed = asksForPlace(directives)
+    ? new PlacedVariables((name) => variables.isPlaced(name), directory)
+    : null
   const main = new Scope("main", directives, null, placed)
   const http = isFragment ? main : new Scope("http", main.own("http")[0]?.block ?? [], main)
   const config = defaultConfig()

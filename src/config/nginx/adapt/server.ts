@@ -45,6 +45,12 @@ export function adaptServer(
     scope,
     span,
   }
+  if (!isOn(scope, "merge_slashes", true))
+    report.warning(
+      spanOf(scope.one("merge_slashes")!),
+      "locations and variables see one / in place of several, whatever merge_slashes says",
+      "a location with // in it is never reached",
+    )
   adaptListens(adapter, draft, listeners)
   checkKeys(adapter, draft)
   const routes = adaptLocations(adapter, scope, null, locations)

@@ -27,13 +27,12 @@ const ADAPTERS: Record<string, (adapter: Adapter, directive: Directive) => Decla
   auth_jwt_header_set: adaptTokenVariable,
 }
 
-/** The lines of a block that is no block of directives, each a list of words. */
-function linesOf({ report }: Adapter, { name, block }: Directive): Word[][] {
-  return (block ?? []).flatMap((line) => {
-    if (line.block === null) return [[line.name, ...line.args]]
-    report.error(spanOf(line), `no block may stand within "${name.text}"`)
-    return []
-  })
+/** The lines of a block that is no block of directives; a block within it is told of. There may be millions. */
+function* linesOf({ report }: Adapter, { name, block }: Directive): Generator<Directive> {
+  for (const line of block ?? []) {
+    if (line.block === null) yield line
+    else report.error(spanOf(line), `no block may stand within "${name.text}"`)
+  }
 }
 
 function adaptMap(adapter: Adapter, directive: Directive): DeclaredVariable | null {
@@ -50,33 +49,44 @@ function adaptMap(adapter: Adapter, directive: Directive): DeclaredVariable | nu
     hostnames: false,
     volatile: false,
   }
-  const seen = new Map<string, Word>()
-  for (const [key, value, more] of linesOf(adapter, directive)) {
-    if (value === undefined && (key!.text === "hostnames" || key!.text === "volatile")) map[key!.text] = true
+  const seen = new Set<string>()
+  let hasDefault = false
+  for (const { name: key, args } of linesOf(adapter, directive)) {
+    const [value, more] = args
+    if (value === undefined && (key.text === "hostnames" || key.text === "volatile")) map[key.text] = true
     else if (value === undefined || more !== undefined)
-      report.error(key!.span, "invalid number of the map parameters")
+      report.error(key.span, "invalid number of the map parameters")
     else if (!variables.check(value, report)) continue
-    else if (key!.text === "default") {
-      if (seen.has("default")) report.error(key!.span, "duplicate default map parameter")
-      seen.set("default", key!)
+    else if (key.text === "default") {
+      if (hasDefault) report.error(key.span, "duplicate default map parameter")
+      hasDefault = true
       map.default = value.text
-    } else if (checkKey(adapter, key!, map.hostnames, seen)) map.entries.push([key!.text, value.text])
+    } else if (checkKey(adapter, key, map.hostnames, seen, directive))
+      map.entries.push([key.text, value.text])
   }
   return map
 }
 
-function checkKey({ report }: Adapter, key: Word, hostnames: boolean, seen: Map<string, Word>): boolean {
+/** @param map the one that it is a key of */
+function checkKey(
+  { report }: Adapter,
+  key: Word,
+  hostnames: boolean,
+  seen: Set<string>,
+  map: Directive,
+): boolean {
   if (key.text.startsWith("~")) return checkRegex(report, key, key.text.replace(/^~\*?/, ""), "map")
   const lower = key.text.toLowerCase()
   if (seen.has(lower) && lower !== "default") {
+    const first = map.block!.find(({ name }) => name.text.toLowerCase() === lower)!
     report.error(
       key.span,
       `conflicting parameter "${key.text}"`,
-      `the first is on line ${seen.get(lower)!.span.line}`,
+      `the first is on line ${first.name.span.line}`,
     )
     return false
   }
-  seen.set(lower, key)
+  seen.add(lower)
   if (!hostnames || !lower.includes("*")) return true
   const problem = serverNameProblem(key.text)
   if (problem?.severity === "error") report.error(key.span, `invalid hostname or wildcard "${key.text}"`)
@@ -100,19 +110,20 @@ function adaptGeo(adapter: Adapter, directive: Directive): DeclaredVariable | nu
   }
   let isRanges = false
   const isFirst = () => geo.entries.length === 0 && geo.default === ""
-  for (const [key, value, more] of linesOf(adapter, directive)) {
+  for (const { name: key, args } of linesOf(adapter, directive)) {
+    const [value, more] = args
     if (value === undefined) {
-      if (key!.text === "proxy_recursive") geo.proxyRecursive = true
-      else if (key!.text !== "ranges") report.error(key!.span, "invalid number of the geo parameters")
+      if (key.text === "proxy_recursive") geo.proxyRecursive = true
+      else if (key.text !== "ranges") report.error(key.span, "invalid number of the geo parameters")
       else if (isFirst()) isRanges = true
-      else report.error(key!.span, 'the "ranges" directive must be the first directive inside "geo" block')
-    } else if (more !== undefined) report.error(key!.span, "invalid number of the geo parameters")
-    else if (key!.text === "default") geo.default = value.text
-    else if (key!.text === "proxy") {
+      else report.error(key.span, 'the "ranges" directive must be the first directive inside "geo" block')
+    } else if (more !== undefined) report.error(key.span, "invalid number of the geo parameters")
+    else if (key.text === "default") geo.default = value.text
+    else if (key.text === "proxy") {
       if (isNetwork(value, false, report)) geo.proxies.push(networkOf(value.text))
-    } else if (key!.text === "delete") {
+    } else if (key.text === "delete") {
       geo.entries = geo.entries.filter(([network]) => network !== networkOf(value.text))
-    } else if (isNetwork(key!, isRanges, report)) geo.entries.push([networkOf(key!.text), value.text])
+    } else if (isNetwork(key, isRanges, report)) geo.entries.push([networkOf(key.text), value.text])
   }
   return geo
 }
@@ -134,19 +145,20 @@ function adaptSplit(adapter: Adapter, directive: Directive): DeclaredVariable | 
   if (name === null || !variables.check(source, report)) return null
   const parts: [number | null, string][] = []
   let sum = 0
-  for (const [percent, value, more] of linesOf(adapter, directive)) {
-    const [, written] = /^(\d+(?:\.\d{1,2})?)%$/.exec(percent!.text) ?? []
+  for (const { name: percent, args } of linesOf(adapter, directive)) {
+    const [value, more] = args
+    const [, written] = /^(\d+(?:\.\d{1,2})?)%$/.exec(percent.text) ?? []
     const hundredths = Math.round(Number(written ?? 0) * 100)
     if (value === undefined || more !== undefined)
-      report.error(percent!.span, "a part has a percentage and a value")
-    else if (percent!.text === "*") {
+      report.error(percent.span, "a part has a percentage and a value")
+    else if (percent.text === "*") {
       parts.push([null, value.text])
       sum = 10_000
-    } else if (hundredths === 0) report.error(percent!.span, `invalid percent value "${percent!.text}"`)
+    } else if (hundredths === 0) report.error(percent.span, `invalid percent value "${percent.text}"`)
     else {
       sum += hundredths
       parts.push([hundredths / 100, value.text])
-      if (sum > 10_000) report.error(percent!.span, "percent total is greater than 100%")
+      if (sum > 10_000) report.error(percent.span, "percent total is greater than 100%")
     }
   }
   return { kind: "split", name, source: source.text, parts }

@@ -190,6 +190,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "HS flag",
     "`on`: `$http_a_b` is a field `a_b` too, where there is no `a-b`; fields are passed on either way",
   ],
+  [
+    "merge_slashes",
+    "HS flag",
+    "locations and variables see one `/` in place of several, always; `off` is warned of",
+  ],
   ["http2_max_header_size", "HS 1*", "old name: raises `headerListOctets`"],
   ["http2_max_field_size", "HS 1*", "old name: raises `headerListOctets`, so that such a field has room"],
   ["add_header", "HSL 2-3*", "added to responses of status 200, 201, 204, 206 and 30x; `always` to all"],

@@ -128,7 +128,7 @@ export const NO_EFFECT: DirectiveGroup[] = [
   {
     verdict: "no effect",
     reason: "headers are checked as RFC 9113 asks",
-    directives: { "HS flag": "ignore_invalid_headers merge_slashes" },
+    directives: { "HS flag": "ignore_invalid_headers" },
   },
   {
     verdict: "no effect",

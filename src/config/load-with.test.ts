@@ -1,0 +1,37 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { expect, onTestFinished, test } from "vitest"
+import { isYamlFile, loadWith } from "./load-with.ts"
+
+function file(name: string, text: string): string {
+  const directory = mkdtempSync(join(tmpdir(), "load-with-"))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  const path = join(directory, name)
+  writeFileSync(path, text)
+  return path
+}
+
+test.each([
+  ["nginx.conf", "events {}", false],
+  ["sluice.yaml", "events {}", true],
+  ["sluice.YML", "", true],
+  ["sluice.json", "{}", true],
+  ["some", '\ufeff  {"version": 1}', true],
+  ["some", "# yaml-language-server: $schema=x", true],
+  ["some", "--- \nversion: 1", true],
+  ["some", "http { }", false],
+])("%s with %j is read as YAML: %s", (name, text, isYaml) => {
+  expect(isYamlFile(file(name, text))).toBe(isYaml)
+})
+
+test("what cannot be read is not YAML, and whoever reads it says why", () => {
+  const path = "/nowhere/nginx.conf"
+  expect(isYamlFile(path)).toBe(false)
+  expect(loadWith(null, path).problems[0]!.message).toContain("cannot read the configuration")
+})
+
+test("without a reader of YAML every file is nginx.conf", () => {
+  const path = file("a.conf", "http { server { listen 8080; return 200; } }")
+  expect(loadWith(null, path).config!.listeners).toHaveLength(1)
+})
