@@ -242,6 +242,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
     this.#origins = new Http1Origins({
       context: this.#context,
       network,
+      link,
       names,
       onConnect: () => this.#ticker.start(),
       onClosed: () => this.#departures.gone(),

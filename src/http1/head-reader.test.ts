@@ -151,6 +151,41 @@ describe("trailers", () => {
   })
 })
 
+describe("a head that is the same as the last", () => {
+  const reading = (remembersLast: boolean) => {
+    const reader = new HeadReader({ bounds: BOUNDS, startLineProblem: beginsWithA, remembersLast })
+    return (...pieces: string[]): string[] => {
+      reader.reset()
+      const read = readIn(pieces, reader)
+      expect(read).toEqual(readIn(pieces, message()))
+      return reader.fields
+    }
+  }
+
+  test("gives the same fields, where it comes in one piece", () => {
+    const read = reading(true)
+    const text = "A 1\r\nx: 1\r\n\r\n"
+    const fields = read(text)
+    expect(read(`${text}more`)).toBe(fields)
+    expect(read("A 1\r\n", "x: 1\r\n\r\n")).not.toBe(fields)
+    expect(read(text)).toBe(fields)
+  })
+
+  test("is another where an octet differs, or one had a fault", () => {
+    const read = reading(true)
+    const fields = read("A 1\r\nx: 1\r\n\r\n")
+    expect(read("A 2\r\nx: 1\r\n\r\n")).not.toBe(fields)
+    read("A 2\r\nx : 1\r\n\r\n")
+    read("A 2\r\nx : 1\r\n\r\n")
+    read("A 2\r\nx: 1\r\n")
+  })
+
+  test("gives others where none is remembered", () => {
+    const read = reading(false)
+    expect(read("A\r\nx: 1\r\n\r\n")).not.toBe(read("A\r\nx: 1\r\n\r\n"))
+  })
+})
+
 test("one reader reads one head after the other", () => {
   const reader = message()
   const octets = Buffer.from("A 1\r\nx: 1\r\n\r\nA 2\r\ny: 2\r\n\r\n", "latin1")

@@ -26,6 +26,15 @@ export interface HeadReaderOptions {
   readonly startLineProblem?: (line: string) => string | null
   /** Empty lines before a request are none of it: RFC 9112 §2.2. They count as octets of its head. */
   readonly skipsEmptyLines?: boolean
+  /** A head that comes in one piece and is the same as the one before is not judged again: it gives the very same `fields`. */
+  readonly remembersLast?: boolean
+}
+
+/** A head that was whole, and had no fault. */
+interface KnownHead {
+  readonly lines: string
+  readonly startLine: string
+  readonly fields: string[]
 }
 
 /**
@@ -46,6 +55,7 @@ export class HeadReader {
   #isAtStart: boolean
   /** A line whose end has not come. */
   #partial = ""
+  #last: KnownHead | null = null
 
   constructor(options: HeadReaderOptions) {
     this.#options = options
@@ -74,11 +84,22 @@ export class HeadReader {
       this.octets += (cut < 0 ? stop : cut) - at
       at = cut < 0 ? stop : cut
       this.#partial = cut < 0 ? lines : ""
-      if (cut >= 0) this.#readLines(lines)
+      if (cut >= 0 && !this.#isKnown(lines)) this.#readLines(lines)
     }
     if (at < end && !this.isWhole && this.fault === null)
       this.fault = { kind: "too_large", reason: `it has more than ${octetsMax} octets` }
     return at
+  }
+
+  /** Takes a head from memory. */
+  #isKnown(lines: string): boolean {
+    if (this.#options.remembersLast !== true || this.octets !== lines.length) return false
+    const last = this.#last
+    if (last?.lines !== lines) return false
+    this.startLine = last.startLine
+    this.fields = last.fields
+    this.isWhole = true
+    return true
   }
 
   /** Behind the last line that ends before `stop`, or behind the first one that is empty; -1: none ends. */
@@ -102,10 +123,17 @@ export class HeadReader {
       const end = next - 2
       if (end < at || lines.charCodeAt(end) !== CR) return this.#malformed("a line ends by LF alone")
       if (end > at) this.#readLine(lines, at, end)
-      else if (!this.#isAtStart) this.isWhole = true
+      else if (!this.#isAtStart) this.#whole(lines)
       else if (this.#options.skipsEmptyLines !== true) return this.#malformed("it begins by an empty line")
       at = next
     }
+  }
+
+  #whole(lines: string): void {
+    const { startLine, fields } = this
+    this.isWhole = true
+    if (this.#options.remembersLast === true && this.octets === lines.length)
+      this.#last = { lines, startLine, fields }
   }
 
   #readLine(lines: string, start: number, end: number): void {

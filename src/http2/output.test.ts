@@ -390,6 +390,16 @@ describe("what the host is told", () => {
     expect(take()).toEqual(["output"])
   })
 
+  test("octets as they are that make it much, and each that follow", () => {
+    const { made, take } = output()
+    raw(made, MUCH - 1)
+    expect(take()).toEqual(["output"])
+    raw(made, 1)
+    expect(take()).toEqual(["much"])
+    raw(made, 1)
+    expect(take()).toEqual(["much"])
+  })
+
   test("DATA that makes it much, and each that follows", () => {
     const { made, take } = output()
     raw(made, MUCH - 9 - 2)
@@ -417,6 +427,30 @@ describe("what the host is told", () => {
     NO_OUTPUT.data(1, Buffer.alloc(MUCH), 0, MUCH, false)
     expect(NO_OUTPUT.isEmpty).toBe(false)
     NO_OUTPUT.take()
+  })
+})
+
+describe("text", () => {
+  test.each<[name: string, before: number, text: string]>([
+    ["of an octet a character", 0, "a\xe9\0\xff"],
+    ["behind others", 10, "ab"],
+    ["that its chunk has no room for", 4090, "0123456789"],
+    ["longer than a small chunk", 0, "x".repeat(5000)],
+    ["longer than the largest chunk", 3, "y".repeat(70_000)],
+  ])("%s", (_name, before, text) => {
+    const { made } = output()
+    made.raw(Buffer.alloc(before, "-"))
+    made.text(text)
+    expect(made.waitingOctets).toBe(before + text.length)
+    const chunks = made.take().map(({ buffer, length }) => buffer.toString("latin1", 0, length))
+    expect(chunks.join("")).toBe("-".repeat(before) + text)
+    expect(made.waitingOctets).toBe(0)
+  })
+
+  test("a part of octets", () => {
+    const { made } = output()
+    made.raw(Buffer.from("0123456789"), 2, 5)
+    expect(made.take().map(({ buffer, length }) => buffer.toString("latin1", 0, length))).toEqual(["234"])
   })
 })
 

@@ -70,6 +70,11 @@ export class Output {
     return this.#waiting === 0
   }
 
+  /** Octets that have not been taken yet. */
+  get waitingOctets(): number {
+    return this.#waiting
+  }
+
   /** Everything appended since the last call; the chunks are the caller's until it recycles them. */
   take(): OutputChunk[] {
     const chunks = this.#full ?? []

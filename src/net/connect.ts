@@ -8,11 +8,6 @@ export function connect(endpoint: EndpointConfig, bindAddress: string | null, on
   return connectSocket(options as NetConnectOpts)
 }
 
-/** The same, for a socket that is read as a stream. */
-export function connectStream(endpoint: EndpointConfig, bindAddress: string | null): Socket {
-  return connectSocket(endpointOptions(endpoint, bindAddress) as NetConnectOpts)
-}
-
 /** How a TCP session connects to its endpoint. */
 export interface HalfOpenOptions {
   readonly bindAddress: string | null
@@ -20,7 +15,7 @@ export interface HalfOpenOptions {
   readonly noDelay: boolean
 }
 
-/** The same, for a socket whose two directions end each by itself. It does not read before `readShared`. */
+/** For a socket whose two directions end each by itself. It does not read before `readShared`. */
 export function connectHalfOpen(
   endpoint: EndpointConfig,
   { bindAddress, socketKeepalive, noDelay }: HalfOpenOptions,

@@ -1,4 +1,4 @@
-import { connect, connectStream } from "./connect.ts"
+import { connect } from "./connect.ts"
 import { listen } from "./listen.ts"
 
 /**
@@ -8,8 +8,6 @@ import { listen } from "./listen.ts"
 export interface Network {
   readonly listen: typeof listen
   readonly connect: typeof connect
-  /** To endpoints that do not speak HTTP/2. */
-  readonly connectStream: typeof connectStream
   /** Calls back once the octets that this turn of the event loop brought have been read. */
   afterReads(callback: () => void): void
 }
@@ -17,6 +15,5 @@ export interface Network {
 export const systemNetwork: Network = {
   listen,
   connect,
-  connectStream,
   afterReads: (callback) => void setImmediate(callback),
 }

@@ -34,6 +34,9 @@ export interface TlsUpstreamOptions {
   log: Log
 }
 
+/** Node's types know `onread` of sockets without TLS alone. */
+type OwnOptions = ConnectionOptions & { readonly onread?: ReturnType<typeof readInto> }
+
 interface Material {
   readonly versions: FileVersions
   readonly context: SecureContext
@@ -85,9 +88,14 @@ export class TlsUpstream {
     return socket
   }
 
-  /** Starts a connection to an endpoint that does not speak HTTP/2: as nginx does, without ALPN. It is read as a stream. */
-  connectStream(endpoint: EndpointConfig, bindAddress: string | null, serverName?: string): Socket {
-    return this.#connect(endpoint, bindAddress, {}, serverName)
+  /** Starts a connection to an endpoint that speaks HTTP/1.1: as nginx does, without ALPN. Errors: as `connect`. */
+  connectHttp1(
+    endpoint: EndpointConfig,
+    bindAddress: string | null,
+    onOctets: OnOctets,
+    serverName?: string,
+  ): Socket {
+    return this.#connect(endpoint, bindAddress, { onread: readInto(onOctets) }, serverName)
   }
 
   /** Begins TLS on a connection to an endpoint. Errors: as `connect`. */
@@ -102,7 +110,7 @@ export class TlsUpstream {
   #connect(
     endpoint: EndpointConfig,
     bindAddress: string | null,
-    ownOptions: ConnectionOptions,
+    ownOptions: OwnOptions,
     said: string | null = null,
   ): TLSSocket {
     const place = said === null ? endpoint.address : `${endpoint.address} ${said}`

@@ -52,9 +52,6 @@ class Wire implements Network {
     this.#fromBackend = onOctets
     return this.backend as unknown as Socket
   }
-  connectStream(): Socket {
-    throw new Error("all backends speak HTTP/2")
-  }
   afterReads(callback: () => void): void {
     this.#turn.push(callback)
   }

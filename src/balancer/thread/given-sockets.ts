@@ -7,7 +7,6 @@ import type { ThreadSockets } from "./contract.ts"
 /** The network of a data thread: it listens on sockets that it was given. */
 export class GivenSockets implements Network {
   readonly connect = systemNetwork.connect
-  readonly connectStream = systemNetwork.connectStream
   readonly afterReads = systemNetwork.afterReads
   readonly #fds = new Map<string, readonly number[]>()
 

@@ -1,26 +1,24 @@
-import type { Duplex } from "node:stream"
-import type { Dispatcher } from "undici"
 import { counterIds } from "../../base/counters.ts"
+import { writeChunk, writeLastChunk } from "../../http1/writer.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
-import { guarded, reportBug } from "../../log/guarded.ts"
+import type { Output } from "../../http2/output.ts"
+import { copyUnpooled } from "../../http2/own-octets.ts"
 import { HeldOctets } from "../../relay/overload/held-octets.ts"
 import type { UpstreamStream } from "../../relay/upstream/leg-connection.ts"
 import type { UpstreamStreamOwner } from "../../relay/upstream/stream-owner.ts"
 import type { OriginContext } from "./context.ts"
-import { originFailure } from "./failure.ts"
-import { type OriginRequest, originRequest, RequestBody } from "./request.ts"
-import { originTrailers, readOriginHead, readSwitchHead, upgradeOf } from "./response.ts"
-import { Tunnel } from "./tunnel.ts"
+import { type OriginRequest, originRequest } from "./request.ts"
+import { originTrailers } from "./response.ts"
+import type { ResponseEvents, ResponseReader } from "./response-reader.ts"
 
 const NO_OCTETS = Buffer.alloc(0)
 /** Never sent twice by a client that loses its connection, unless HTTP lets it: RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
-
-type Controller = Dispatcher.DispatchController
-type RawFields = readonly (Buffer | string)[]
+/** More than that waits for the kernel, and what follows counts as queued. */
+const UNSENT_OCTETS_MAX = 65_536
 
 /** How a route uses its HTTP/1.1 backends. */
 export interface ExchangeSettings {
@@ -31,65 +29,71 @@ export interface ExchangeSettings {
   readonly dropsBody: boolean
 }
 
-export interface ExchangeOptions {
+/** What an exchange needs of its connection. */
+export interface ExchangeHost {
   readonly context: OriginContext
   readonly settings: ExchangeSettings
+  readonly output: Output
+  readonly reader: ResponseReader
+  /** It has carried another exchange before: the backend may be closing it just now. */
+  readonly hasServed: boolean
+  resumeReading(): void
+  /** Ends our side once what was written is out. */
+  endWriting(): void
+  /** `isSoft`: what was written leaves first. */
+  close(isSoft: boolean): void
+}
+
+export interface ExchangeOptions {
+  readonly host: ExchangeHost
   readonly owner: UpstreamStreamOwner
   readonly list: HeaderList
   readonly endStream: boolean
   readonly isHead: boolean
-  /** The connection has carried another exchange before: the backend may be closing it just now. */
-  readonly isReused: boolean
-  readonly dispatch: (options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) => void
 }
 
 /** One request and its response on an HTTP/1.1 connection, with the face of an HTTP/2 stream. */
-export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler {
+export class Http1Exchange implements UpstreamStream, ResponseEvents {
   isClosed = false
   localEnded: boolean
   remoteEnded = false
   queuedOctets = 0
   /** A response head came. */
   isAnswered = false
-  readonly #context: OriginContext
-  readonly #settings: ExchangeSettings
+  /** The response has been read whole, and the connection may carry another request. */
+  isReusable = false
+  readonly #host: ExchangeHost
   readonly #owner: UpstreamStreamOwner
   readonly #request: OriginRequest
   readonly #isReused: boolean
-  readonly #dispatch: ExchangeOptions["dispatch"]
   readonly #held: HeldOctets
-  #controller: Controller | null = null
-  #body: RequestBody | null = null
-  #tunnel: Tunnel | null = null
+  #hasBegun = false
+  #isSwitched = false
+  /** The body goes up in chunks. */
+  #isChunked = false
+  /** Octets of the body that are still to come, where its length was said. */
+  #bodyLeft = -1
   /** Octets that wait for the body to be begun. */
   #early: Buffer[] = []
-  /** `sendData` is under way: what is sent within it was never queued. */
-  #sentNow = -1
+  /** Octets written of this request, whether they have left or not. */
+  #written = 0
   /** Response octets without credit. */
   #unconsumed = 0
-  #isPaused = false
   #interims = 0
 
-  constructor(options: ExchangeOptions) {
-    const { context, settings, list, endStream } = options
-    this.#context = context
-    this.#settings = settings
-    this.#owner = options.owner
-    this.#isReused = options.isReused
-    this.#dispatch = options.dispatch
-    this.#held = new HeldOctets(context.budget)
-    this.#request = originRequest(
-      list,
-      settings.dropsBody,
-      options.owner.record.connection.canSwitch === true,
-    )
+  constructor({ host, owner, list, endStream, isHead }: ExchangeOptions) {
+    const { settings } = host
+    this.#host = host
+    this.#owner = owner
+    this.#isReused = host.hasServed
+    this.#held = new HeldOctets(host.context.budget)
+    const canSwitch = owner.record.connection.canSwitch === true
+    this.#request = originRequest(list, settings.dropsBody, canSwitch)
     this.localEnded = endStream
-    if (this.#hasNoBody) this.#begin(this.#request.body)
-    else if (this.#request.contentLength >= 0 || !settings.requestBuffering) this.#stream()
-  }
-
-  get #hasNoBody(): boolean {
-    return this.localEnded || this.#settings.dropsBody
+    host.reader.expect({ isHead, maySwitch: this.#request.maySwitch }, this)
+    const { contentLength, body } = this.#request
+    if (endStream || settings.dropsBody) this.#begin(body)
+    else if (contentLength >= 0 || !settings.requestBuffering) this.#stream()
   }
 
   // ---- UpstreamStream -----------------------------------------------------------------------------------------
@@ -101,243 +105,213 @@ export class Http1Exchange implements UpstreamStream, Dispatcher.DispatchHandler
 
   sendData(octets: Buffer, start: number, end: number, endStream: boolean): number {
     const length = end - start
-    if (this.isClosed || this.localEnded || this.#settings.dropsBody) {
+    if (this.isClosed || this.localEnded || this.#host.settings.dropsBody) {
       this.localEnded ||= endStream
       return length
     }
+    this.localEnded = endStream
+    if (!this.#hasBegun) return this.#gather(octets, start, end)
+    if (length > 0) this.#write(octets, start, end)
+    if (endStream) this.#end()
+    return this.#taken(length)
+  }
+
+  /** Octets beyond what the kernel is soon to take are told of once it has. */
+  #taken(length: number): number {
+    if (this.isClosed || this.#host.output.unsentOctets <= UNSENT_OCTETS_MAX) return length
     this.queuedOctets += length
     this.#held.add(length)
-    this.#sentNow = 0
-    // The reader's buffer is used again.
-    if (length > 0) this.#push(Buffer.from(octets.subarray(start, end)))
-    if (endStream) this.#end()
-    const sent = this.#sentNow
-    this.#sentNow = -1
-    return sent
+    return 0
   }
 
-  #push(octets: Buffer): void {
-    if (this.#tunnel !== null) this.#tunnel.write(octets)
-    else if (this.#body !== null) this.#body.push(octets)
-    else {
-      this.#early.push(octets)
-      // More than is gathered: from here on it goes up as it comes, in chunks.
-      const most = this.#context.limits.streamWindowOctets / 2
-      if (this.queuedOctets >= most) this.#stream()
-    }
-  }
-
-  #end(): void {
-    this.localEnded = true
-    if (this.#tunnel !== null) this.#tunnel.end()
-    else if (this.#body !== null) this.#body.push(null)
-    else {
-      const whole = Buffer.concat(this.#early)
-      this.#early = []
-      this.#begin(whole)
-      this.#sent(whole.length)
-    }
+  /** The kernel has taken what was written. */
+  drained(): void {
+    const { output } = this.#host
+    if (this.queuedOctets === 0 || !this.#hasBegun || output.unsentOctets > UNSENT_OCTETS_MAX) return
+    const octets = this.queuedOctets
+    this.queuedOctets = 0
+    this.#held.add(-octets)
+    this.#owner.onUpstreamSent(octets)
   }
 
   consume(octets: number): void {
     this.#unconsumed -= octets
-    if (!this.#isPaused || this.#unconsumed >= this.#window / 2) return
-    this.#isPaused = false
-    // Another connection's parser may be at work just now, and there is one for all.
-    queueMicrotask(() => {
-      if (!this.isClosed && !this.#isPaused) (this.#tunnel ?? this.#controller)?.resume()
-    })
+    if (this.#unconsumed < this.#window / 2) this.#host.resumeReading()
+  }
+
+  /** The owner has not given credit for what it was told. */
+  get isFull(): boolean {
+    return !this.isClosed && this.#unconsumed >= this.#window
   }
 
   get #window(): number {
-    return this.#context.limits.upstreamStreamWindowOctets
+    return this.#host.context.limits.upstreamStreamWindowOctets
   }
 
   reset(_code: number): void {
-    this.#close(new Error("the stream was reset"))
+    this.#close()
   }
 
   endEarly(): void {
-    this.#close(new Error("the response is whole"))
+    this.#close()
   }
 
   // ---- The request ----------------------------------------------------------------------------------------------
 
+  /** Takes octets of a body whose length is wanted. */
+  #gather(octets: Buffer, start: number, end: number): number {
+    const length = end - start
+    // The reader's buffer is used again.
+    if (length > 0) this.#early.push(copyUnpooled(octets, start, end))
+    this.queuedOctets += length
+    this.#held.add(length)
+    const most = this.#host.context.limits.streamWindowOctets / 2
+    if (this.localEnded) this.#begin(Buffer.concat(this.#early))
+    // More than is gathered: from here on it goes up as it comes, in chunks.
+    else if (this.queuedOctets >= most) this.#stream()
+    else return 0
+    this.#early = []
+    const before = this.queuedOctets - length
+    this.queuedOctets = 0
+    this.#held.add(-before - length)
+    const taken = this.#taken(before + length)
+    if (taken === 0) return 0
+    if (before > 0) this.#owner.onUpstreamSent(before)
+    return length
+  }
+
   /** Sends the body as it comes. */
   #stream(): void {
-    const body = new RequestBody()
-    this.#body = body
-    for (const octets of this.#early) body.push(octets)
-    this.#early = []
-    this.#begin(body)
-  }
-
-  #begin(body: Buffer | RequestBody | null): void {
-    const { method, path, headers, upgrade, isLast } = this.#request
-    const run = (): void => {
-      if (this.isClosed) return
-      this.#dispatch(
-        {
-          method: method as Dispatcher.HttpMethod,
-          path,
-          headers,
-          body,
-          ...(upgrade !== null && { upgrade }),
-          ...(isLast && { reset: true }),
-          blocking: false,
-        },
-        this,
-      )
-    }
-    // As above: what opens a stream may be within another connection's parser.
-    queueMicrotask(this.#guard(run))
-  }
-
-  #sent(octets: number): void {
-    this.queuedOctets -= octets
-    this.#held.add(-octets)
-    if (this.#sentNow >= 0) this.#sentNow += octets
-    else if (!this.isClosed && octets > 0) this.#owner.onUpstreamSent(octets)
-  }
-
-  // ---- DispatchHandler ------------------------------------------------------------------------------------------
-
-  onRequestStart(controller: Controller): void {
-    this.#controller = controller
-    if (this.isClosed) return controller.abort(new Error("the stream was reset"))
-    // First of its listeners: what it is told of is written right behind.
-    this.#body?.on(
-      "data",
-      this.#guard((octets: Buffer) => this.#sent(octets.length)),
+    const { contentLength, head } = this.#request
+    this.#bodyLeft = contentLength
+    this.#isChunked = contentLength < 0
+    this.#sendHead(
+      `${head}${this.#isChunked ? "transfer-encoding: chunked" : `content-length: ${contentLength}`}\r\n\r\n`,
     )
+    for (const octets of this.#early) this.#write(octets, 0, octets.length)
   }
 
-  onResponseStart(controller: Controller, status: number): void {
-    if (this.isClosed) return
-    const head = readOriginHead(status, controller.rawHeaders as RawFields)
-    if (typeof head === "string") return this.#malformed(head)
-    if (status < 200) return this.#interim(head)
-    this.#answered(head)
+  /** Sends it with the body that is there, or with none. */
+  #begin(body: Buffer | null): void {
+    const { head, method, contentLength } = this.#request
+    const octets = body?.length ?? 0
+    const isSaid = octets > 0 || contentLength >= 0 || body !== null || EXPECTS_BODY.has(method)
+    this.#sendHead(`${head}${isSaid ? `content-length: ${octets}\r\n` : ""}\r\n`)
+    if (body === null) return
+    this.#written += body.length
+    this.#host.output.raw(body)
   }
 
-  #interim(head: ResponseHead): void {
-    const { limits, counters } = this.#context
-    if (++this.#interims <= limits.interimResponsesMax)
-      return this.#tell(() => this.#owner.onInformational(head))
+  #sendHead(text: string): void {
+    this.#hasBegun = true
+    this.#written += text.length
+    this.#host.output.text(text)
+  }
+
+  #write(octets: Buffer, start: number, end: number): void {
+    const { output } = this.#host
+    const length = end - start
+    const before = output.unsentOctets
+    if (this.#bodyLeft >= 0 && !this.#isSwitched) {
+      if (length > this.#bodyLeft) return this.#brokenBody("the request's body is longer than its length")
+      this.#bodyLeft -= length
+    }
+    if (this.#isChunked && !this.#isSwitched) writeChunk(output, octets, start, end)
+    else output.raw(octets, start, end)
+    this.#written += output.unsentOctets - before
+  }
+
+  #end(): void {
+    if (this.#isSwitched) this.#host.endWriting()
+    else if (this.#isChunked) writeLastChunk(this.#host.output)
+    else if (this.#bodyLeft > 0) this.#brokenBody("the request's body is shorter than its length")
+  }
+
+  /** What frames requests has it right; were it not so, the next request would begin in the wrong place. */
+  #brokenBody(reason: string): void {
+    this.#over({ code: ErrorCode.INTERNAL_ERROR, origin: "local", unprocessed: false, reason })
+  }
+
+  // ---- The response ---------------------------------------------------------------------------------------------
+
+  onInterim(head: ResponseHead): void {
+    const { limits, counters } = this.#host.context
+    if (++this.#interims <= limits.interimResponsesMax) return this.#owner.onInformational(head)
     counters.add(counterIds.interim_responses_exceeded)
-    this.#malformed("too many interim responses")
+    this.onMalformed("too many interim responses")
   }
 
-  #answered(head: ResponseHead): void {
+  onHead(head: ResponseHead): void {
     this.isAnswered = true
-    try {
-      this.#owner.onResponse(head, false)
-    } catch (error) {
-      this.#bug(error)
-    }
+    this.#owner.onResponse(head, false)
   }
 
-  onRequestUpgrade(controller: Controller, _status: number, _headers: unknown, socket: Duplex): void {
-    if (this.isClosed) return void socket.destroy()
-    const raw = controller.rawHeaders as RawFields
-    const head = readSwitchHead(raw, upgradeOf(raw))
-    this.#tunnel = new Tunnel(socket, {
-      onData: (octets) => {
-        this.#received(octets)
-        return !this.#isPaused
-      },
-      onSent: this.#guard((octets: number) => this.#sent(octets)),
-      onEnd: () => this.#responseEnded(null),
-      onError: (error) => this.onResponseError(controller, error),
-    })
-    if (typeof head === "string") return this.#malformed(head)
+  onSwitch(head: ResponseHead): void {
     // What the client sends from here on is of the new protocol.
+    this.#isSwitched = true
     this.localEnded = false
-    this.#answered(head)
-    if (!this.isClosed) this.#tunnel.begin()
+    this.onHead(head)
   }
 
-  onResponseData(controller: Controller, octets: Buffer): void {
-    if (this.isClosed) return
-    this.#received(octets)
-    if (this.#isPaused) controller.pause()
+  onBody(octets: Buffer, start: number, end: number, isLast: boolean): void {
+    if (isLast) this.#responseEnded()
+    else this.#unconsumed += end - start
+    this.#owner.onResponseData(octets, start, end, isLast)
   }
 
-  #received(octets: Buffer): void {
-    this.#unconsumed += octets.length
-    try {
-      this.#owner.onResponseData(octets, 0, octets.length, false)
-    } catch (error) {
-      this.#bug(error)
-    }
-    this.#isPaused = !this.isClosed && this.#unconsumed >= this.#window
+  onTrailers(fields: readonly string[]): void {
+    this.#responseEnded()
+    if (this.#host.settings.passTrailers) this.#owner.onResponseTrailers(originTrailers(fields))
+    else this.#owner.onResponseData(NO_OCTETS, 0, 0, true)
   }
 
-  onResponseEnd(controller: Controller): void {
-    this.#responseEnded(controller.rawTrailers as RawFields | null)
+  onMalformed(reason: string): void {
+    const malformed = `malformed response: ${reason}`
+    this.#over({ code: ErrorCode.PROTOCOL_ERROR, origin: "local", unprocessed: false, reason: malformed })
   }
 
-  #responseEnded(trailers: RawFields | null): void {
-    if (this.isClosed) return
-    // What is left of the request has no connection to go up on.
-    this.#dropRequest()
+  #responseEnded(): void {
+    const { reader, output } = this.#host
+    const isSent = this.#hasBegun && this.localEnded && output.unsentOctets === 0
+    const { maySwitch, isLast } = this.#request
+    this.isReusable = reader.isReusable && isSent && !maySwitch && !isLast
     this.remoteEnded = true
     this.isClosed = true
-    this.#held.release()
-    try {
-      if (this.#settings.passTrailers && trailers !== null && trailers.length > 0)
-        this.#owner.onResponseTrailers(originTrailers(trailers))
-      else this.#owner.onResponseData(NO_OCTETS, 0, 0, true)
-    } catch (error) {
-      this.#bug(error)
-    }
-  }
-
-  #dropRequest(): void {
-    this.#early = []
     this.localEnded = true
-    if (this.queuedOctets > 0) this.#tell(() => this.#sent(this.queuedOctets))
-  }
-
-  onResponseError(_controller: Controller | null, error: Error): void {
-    if (this.isClosed) return
-    const { method } = this.#request
-    const isRepeatable = this.#isReused && !this.isAnswered && IDEMPOTENT.has(method)
-    this.#over(originFailure(error, { isUnsent: this.#controller === null, isRepeatable }))
-  }
-
-  #malformed(reason: string): void {
-    this.#over({ code: ErrorCode.PROTOCOL_ERROR, origin: "local", unprocessed: false, reason })
+    this.#early = []
+    this.#held.release()
+    const octets = this.queuedOctets
+    this.queuedOctets = 0
+    // What is left of the request has no connection to go up on.
+    if (octets > 0) this.#owner.onUpstreamSent(octets)
   }
 
   // ---- Endings --------------------------------------------------------------------------------------------------
 
-  #over(end: StreamEnd): void {
-    this.#close(new Error(end.reason))
-    this.#tell(() => this.#owner.onUpstreamReset(end))
+  /** The connection is gone. */
+  lost(reason: string): void {
+    if (this.isClosed || (this.isAnswered && this.#host.reader.ended())) return
+    const isUnsent = this.#host.output.waitingOctets === this.#written
+    const isRepeatable = this.#isReused && !this.isAnswered && IDEMPOTENT.has(this.#request.method)
+    const unprocessed = isUnsent || isRepeatable
+    this.#over({ code: ErrorCode.INTERNAL_ERROR, origin: "connection", unprocessed, reason })
   }
 
-  #close(because: Error): void {
+  #over(end: StreamEnd): void {
+    if (this.isClosed) return
+    this.#close()
+    this.#owner.onUpstreamReset(end)
+  }
+
+  #close(): void {
     if (this.isClosed) return
     this.isClosed = true
-    this.#held.release()
+    this.#host.reader.stop()
     this.#early = []
-    if (this.#tunnel !== null) this.#tunnel.close()
-    else this.#controller?.abort(because)
-    this.#body?.destroy()
-  }
-
-  /** What its owner throws is a bug, which ends this exchange alone. */
-  #tell(run: () => void): void {
-    this.#guard(run)()
-  }
-
-  #bug(error: unknown): void {
-    reportBug(this.#context, error)
-    this.#close(new Error("a bug"))
-  }
-
-  #guard<Given extends unknown[]>(run: (...given: Given) => void): (...given: Given) => void {
-    return guarded(this.#context, () => this.#close(new Error("a bug")), run)
+    this.#held.release()
+    this.#host.close(this.#isSwitched)
   }
 }
+
+/** Without a body they say so: RFC 9110 §8.6. */
+const EXPECTS_BODY = new Set(["POST", "PUT", "PATCH"])

@@ -1,4 +1,7 @@
+import type { Socket } from "node:net"
 import type { Connector } from "../../cluster/connectors.ts"
+import { reportBug } from "../../log/guarded.ts"
+import type { Link } from "../../net/link.ts"
 import type { Network } from "../../net/network.ts"
 import type { TlsUpstream } from "../../net/tls-upstream.ts"
 import { ConnectorTable, type ConnectorTableOptions } from "../../relay/upstream/connector-table.ts"
@@ -10,6 +13,7 @@ import type { ExchangeSettings } from "./exchange.ts"
 export interface Http1OriginsOptions {
   readonly context: OriginContext
   readonly network: Network
+  link(socket: Socket): Link
   /** Of names that calls say. */
   readonly names: ConnectorTableOptions
   /** A connection was started, or is gone. */
@@ -31,6 +35,8 @@ export class Http1Origins {
   readonly connections = new Set<Http1Origin>()
   readonly #options: Http1OriginsOptions
   readonly #connectors: ConnectorTable
+  /** Their exchanges are over, in this turn. */
+  readonly #released: Http1Origin[] = []
 
   constructor(options: Http1OriginsOptions) {
     this.#options = options
@@ -50,8 +56,22 @@ export class Http1Origins {
     return this.#connectors.retire(tls)
   }
 
+  #releaseLater(connection: Http1Origin): void {
+    if (this.#released.push(connection) === 1) this.#options.network.afterReads(this.#release)
+  }
+
+  readonly #release = (): void => {
+    for (const connection of this.#released.splice(0)) {
+      try {
+        connection.released()
+      } catch (error) {
+        reportBug(this.#options.context, error)
+      }
+    }
+  }
+
   #makeConnector(settings: OriginSettings): Connector<LegConnection> {
-    const { context, network, onConnect, onClosed } = this.#options
+    const { context, network, link, onConnect, onClosed } = this.#options
     const { tls, bindAddress, socketKeepalive, serverName } = settings
     return (endpoint, pool, cluster) => {
       const connection = new Http1Origin({
@@ -61,11 +81,13 @@ export class Http1Origins {
         pool,
         cluster,
         isTls: tls !== null,
-        dial: () => {
+        link,
+        releaseLater: (released) => this.#releaseLater(released),
+        dial: (onOctets) => {
           const socket =
             tls === null
-              ? network.connectStream(endpoint.config, bindAddress)
-              : tls.connectStream(endpoint.config, bindAddress, serverName)
+              ? network.connect(endpoint.config, bindAddress, onOctets)
+              : tls.connectHttp1(endpoint.config, bindAddress, onOctets, serverName)
           if (socketKeepalive) socket.setKeepAlive(true)
           return socket
         },

@@ -1,77 +1,71 @@
 import { HeaderList } from "../../http2/header-list.ts"
-import { type Malformed, type ResponseHead, readResponseHead } from "../../http2/message-head.ts"
+import type { ResponseHead } from "../../http2/message-head.ts"
 
 /** Fields that concern one connection: RFC 9110 §7.6.1. */
 const HOP_BY_HOP = new Set([
   ...["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"],
 ])
 
-/**
- * A response's head in the terms of HTTP/2, held to the same rules, so that what a client is told is read in one way
- * only. A string says why it is malformed.
- */
-export function readOriginHead(status: number, raw: readonly (Buffer | string)[]): ResponseHead | Malformed {
-  // What is taken off on the way cannot be passed on as something else: RFC 9112 §6.1.
-  let codings = 0
-  for (let i = 0; i + 1 < raw.length; i += 2)
-    if (
-      isCoding(raw[i]!) &&
-      (++codings > 1 ||
-        latin1(raw[i + 1]!)
-          .trim()
-          .toLowerCase() !== "chunked")
-    )
-      return "of transfer codings chunked alone is known, and once"
-  return readResponseHead(new HeaderList([":status", String(status), ...endToEnd(raw)]))
+/** What `connection` says most: none of it names a field of the response's. */
+const PLAIN_OPTIONS = new Set(["keep-alive", "close", "upgrade"])
+
+/** What a response's head says of its connection. */
+export interface ConnectionOptions {
+  readonly closes: boolean
+  readonly keepsAlive: boolean
+  /** The protocol that it switches to, where it says so in both fields; empty: none. */
+  readonly upgrade: string
+}
+
+/** The options that `connection` says, in lower case; null: none. */
+function optionsOf(fields: readonly string[]): string[] | null {
+  let options: string[] | null = null
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i] !== "connection") continue
+    options ??= []
+    for (const option of fields[i + 1]!.split(",")) options.push(option.trim().toLowerCase())
+  }
+  return options
+}
+
+const NO_OPTIONS: ConnectionOptions = { closes: false, keepsAlive: false, upgrade: "" }
+
+export function connectionOptions(fields: readonly string[]): ConnectionOptions {
+  const options = optionsOf(fields)
+  if (options === null) return NO_OPTIONS
+  return {
+    closes: options.includes("close"),
+    keepsAlive: options.includes("keep-alive"),
+    upgrade: options.includes("upgrade") ? (new HeaderList(fields).get("upgrade") ?? "") : "",
+  }
+}
+
+/** The head of a response in the terms of HTTP/2: its fields, names in lower case, without those of the connection. */
+export function originHead(status: number, fields: readonly string[], contentLength: number): ResponseHead {
+  const list = new HeaderList(endToEnd([":status", String(status)], fields))
+  return { list, status, contentLength }
 }
 
 /** The head that switches protocols, with the fields that say so. */
-export function readSwitchHead(raw: readonly (Buffer | string)[], upgrade: string): ResponseHead | Malformed {
-  const checked = readOriginHead(200, raw)
-  if (typeof checked === "string") return checked
-  const fields = [":status", "101", "connection", "upgrade", "upgrade", upgrade]
+export function switchHead(fields: readonly string[], upgrade: string): ResponseHead {
+  const told = endToEnd([":status", "101", "connection", "upgrade", "upgrade", upgrade], fields)
+  const kept: string[] = []
   // A length has no meaning here, and a client might find one: RFC 9110 §8.6.
-  const told = checked.list.fields.slice(2)
-  for (let i = 0; i < told.length; i += 2)
-    if (told[i] !== "content-length") fields.push(told[i]!, told[i + 1]!)
-  const list = new HeaderList(fields)
-  return { list, status: 101, contentLength: -1 }
+  for (let i = 0; i < told.length; i += 2) if (told[i] !== "content-length") kept.push(told[i]!, told[i + 1]!)
+  return { list: new HeaderList(kept), status: 101, contentLength: -1 }
 }
 
 /** Trailers without what concerns the connection. */
-export function originTrailers(raw: readonly (Buffer | string)[]): HeaderList {
-  return new HeaderList(endToEnd(raw))
+export function originTrailers(fields: readonly string[]): HeaderList {
+  return new HeaderList(endToEnd([], fields))
 }
 
-/** As names and values in turn, one octet per character, names in lower case. */
-function endToEnd(raw: readonly (Buffer | string)[]): string[] {
-  const named = new Set<string>()
-  const fields: string[] = []
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = latin1(raw[i]!).toLowerCase()
-    const value = latin1(raw[i + 1]!)
-    fields.push(name, value)
-    if (name === "connection") for (const option of value.split(",")) named.add(option.trim().toLowerCase())
+/** Appends to `kept` the fields that do not concern the connection. */
+function endToEnd(kept: string[], fields: readonly string[]): string[] {
+  const named = optionsOf(fields)?.filter((option) => !PLAIN_OPTIONS.has(option)) ?? null
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!
+    if (!HOP_BY_HOP.has(name) && named?.includes(name) !== true) kept.push(name, fields[i + 1]!)
   }
-  const kept: string[] = []
-  for (let i = 0; i < fields.length; i += 2)
-    if (!HOP_BY_HOP.has(fields[i]!) && !named.has(fields[i]!)) kept.push(fields[i]!, fields[i + 1]!)
   return kept
-}
-
-const CODING = "transfer-encoding"
-
-function isCoding(name: Buffer | string): boolean {
-  return name.length === CODING.length && latin1(name).toLowerCase() === CODING
-}
-
-function latin1(text: Buffer | string): string {
-  return typeof text === "string" ? text : text.toString("latin1")
-}
-
-/** The protocol that a switch names; empty: none. */
-export function upgradeOf(raw: readonly (Buffer | string)[]): string {
-  for (let i = 0; i + 1 < raw.length; i += 2)
-    if (latin1(raw[i]!).toLowerCase() === "upgrade") return latin1(raw[i + 1]!)
-  return ""
 }

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict"
 import { mkdirSync, writeFileSync } from "node:fs"
-import type { Socket } from "node:net"
 import { fileURLToPath } from "node:url"
 import { toBinary } from "@bufbuild/protobuf"
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt"
@@ -62,8 +61,8 @@ export interface EdgeOptions {
   readonly expectsProxyHeader?: boolean
   /** In place of one gRPC route with all bridges: the one client is of its listener `fuzz:8080`. */
   readonly config?: () => Config
-  /** An HTTP/1.1 backend, for what is connected to by a stream. */
-  readonly connectStream?: () => Socket
+  /** In place of `backend`, how an HTTP/1.1 backend is connected to. */
+  readonly connect?: Network["connect"]
   /** What must hold besides, of all calls that ended and of all octets that the client heard. */
   readonly check?: (ended: readonly StreamRecord[], heard: string) => void
   /** Both sides are silent for so long that every time limit is over; else the client closes soon. */
@@ -95,11 +94,9 @@ export async function runEdge(options: EdgeOptions): Promise<void> {
   const bugs: string[] = []
   const random = seededRandom(0)
   const config = options.config?.() ?? configOf(options.expectsProxyHeader === true)
-  const { connectStream } = options
   const reached: Network = {
     listen: network.listen,
-    connect: network.connect,
-    connectStream: connectStream ?? network.connectStream,
+    connect: options.connect ?? network.connect,
     afterReads: (callback) => network.afterReads(callback),
   }
   const balancer = new Balancer(config, { clock: scheduler, random, network: reached, log: logInto(bugs) })

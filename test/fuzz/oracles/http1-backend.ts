@@ -3,6 +3,7 @@ import type { Socket } from "node:net"
 import { Duplex } from "node:stream"
 import type { Config } from "../../../src/config/model.ts"
 import { readNginxConfig } from "../../../src/config/nginx/read.ts"
+import type { OnOctets } from "../../../src/net/shared-read.ts"
 
 const FILE = `
 upstream backends { server 127.0.0.1:3000; keepalive 4; }
@@ -42,10 +43,14 @@ export class BackendSocket extends Duplex {
   heard = ""
   readonly #onHeard: (socket: BackendSocket) => void
 
-  /** @param onHeard is told each time that more was heard */
-  constructor(onHeard: (socket: BackendSocket) => void) {
+  /**
+   * @param onOctets gets what it says
+   * @param onHeard is told each time that more was heard
+   */
+  constructor(onOctets: OnOctets, onHeard: (socket: BackendSocket) => void) {
     super({ allowHalfOpen: false })
     this.#onHeard = onHeard
+    this.on("data", (octets: Buffer) => onOctets(octets, octets.length))
     setImmediate(() => this.emit("connect"))
   }
 

@@ -89,9 +89,9 @@ export const http1Answer: Target = {
       backend: echoing,
       config: proxyConfig,
       waits: (options & WAITS) !== 0,
-      connectStream() {
+      connect(_endpoint, _bindAddress, onOctets) {
         let isAnswered = false
-        const socket = new BackendSocket(() => {
+        const socket = new BackendSocket(onOctets, () => {
           if (isAnswered) return
           isAnswered = true
           for (const piece of pieces) socket.push(piece)

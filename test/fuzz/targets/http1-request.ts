@@ -70,9 +70,9 @@ export const http1Request: Target = {
       backend: echoing,
       config: proxyConfig,
       waits: (options & WAITS) !== 0,
-      connectStream() {
+      connect(_endpoint, _bindAddress, onOctets) {
         let answered = 0
-        const socket = new BackendSocket(({ heard }) => {
+        const socket = new BackendSocket(onOctets, ({ heard }) => {
           for (const whole = readMessages(heard, "request").length; answered < whole; answered++)
             socket.push(ANSWER)
         })

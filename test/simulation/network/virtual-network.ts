@@ -52,11 +52,6 @@ export class VirtualNetwork implements Network {
     return { port: config.port, close }
   }
 
-  /** Nothing but HTTP/2 is simulated. */
-  readonly connectStream = (): Socket => {
-    throw new Error("the simulator has HTTP/2 backends alone")
-  }
-
   readonly connect = (endpoint: EndpointConfig, _bindAddress: string | null, onOctets: OnOctets): Socket => {
     const { scheduler, conditions } = this.#options
     const { address } = endpoint
