@@ -55,6 +55,8 @@ interface TraceEvent {
   readonly tid: number
   readonly ts: number
   readonly dur?: number
+  /** Of `dur`, what the thread had a processor for. */
+  readonly tdur?: number
   readonly args?: { readonly frame_reporter?: FrameReport; readonly name?: string }
 }
 
@@ -110,7 +112,7 @@ async function scrolling(browser: Browser, page: Page, scroll: Scroll): Promise<
   await page.locator(".rows").hover()
   await pause(2_000)
   await browser.startTracing(page, {
-    categories: ["cc", "benchmark", "devtools.timeline", "disabled-by-default-devtools.timeline", "toplevel"],
+    categories: ["cc", "benchmark", "devtools.timeline", "toplevel"],
   })
   await scroll(page)
   const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as {
@@ -146,7 +148,10 @@ function tellFrames(how: string, events: readonly TraceEvent[]): void {
   tellPage(events, seconds)
 }
 
-/** What the page's own thread did: by kind, without what is within, and its longest tasks. */
+/**
+ * What the page's own thread did: by kind, without what is within, and its longest tasks. In time of a processor: what a
+ * thread waits for, on a machine that has few of them, is no work of the page.
+ */
 function tellPage(events: readonly TraceEvent[], seconds: number): void {
   const isPage = ({ name, args }: TraceEvent) => name === "thread_name" && args?.name === "CrRendererMain"
   const pages = new Set(events.filter(isPage).map(({ pid, tid }) => `${pid} ${tid}`))
@@ -156,21 +161,20 @@ function tellPage(events: readonly TraceEvent[], seconds: number): void {
   const kindOf = new Map(Object.entries(KINDS).flatMap(([kind, names]) => names.map((name) => [name, kind])))
   const spentMs = new Map<string, number>()
   const open: { kind: string; until: number }[] = []
-  for (const { name, ts, dur } of own) {
+  for (const { name, ts, dur, tdur = 0 } of own) {
     const kind = kindOf.get(name)
     if (kind === undefined) continue
     while (open.length > 0 && open.at(-1)!.until <= ts) open.pop()
     const around = open.at(-1)?.kind
-    if (around !== undefined) spentMs.set(around, spentMs.get(around)! - dur! / 1000)
-    spentMs.set(kind, (spentMs.get(kind) ?? 0) + dur! / 1000)
+    if (around !== undefined) spentMs.set(around, spentMs.get(around)! - tdur / 1000)
+    spentMs.set(kind, (spentMs.get(kind) ?? 0) + tdur / 1000)
     open.push({ kind, until: ts + dur! })
   }
-  const told = [...spentMs].map(([kind, ms]) => `${kind} ${(ms / seconds).toFixed(0)}`)
+  const tasks = own.filter(({ name }) => name === "ThreadControllerImpl::RunTask")
+  const all = tasks.reduce((sum, { tdur = 0 }) => sum + tdur / 1000, 0)
+  const told = [["all", all] as const, ...spentMs].map(([kind, ms]) => `${kind} ${(ms / seconds).toFixed(0)}`)
   console.log(`  the page's thread, ms a second: ${told.join(", ")}`)
-  const longest = own
-    .filter(({ name }) => name === "ThreadControllerImpl::RunTask")
-    .map(({ dur }) => dur! / 1000)
-    .toSorted((one, other) => other - one)
+  const longest = tasks.map(({ tdur = 0 }) => tdur / 1000).toSorted((one, other) => other - one)
   console.log(
     `  its longest tasks: ${longest
       .slice(0, 5)

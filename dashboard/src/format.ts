@@ -39,8 +39,10 @@ function scaled(count: number, units: readonly string[]): string {
 
 /** `12,345`, in the digits of every language here. */
 export function whole(count: number): string {
-  return Math.round(count).toLocaleString("en-US")
+  return wholeNumbers.format(Math.round(count))
 }
+
+const wholeNumbers = new Intl.NumberFormat("en-US")
 
 /** A rate: `0`, `0.3`, `12`, `1,234`. */
 export function rate(perSecond: number): string {

@@ -30,13 +30,19 @@ store.messageRates = () => {
   return overview !== null && overview.count === overview.total ? overview.rates : null
 }
 
-// Asked before anything is drawn.
-store.start()
-streams.start()
-watchScrolling()
-const host = document.getElementById("app")!
-host.replaceChildren()
-render(<App api={api} store={store} streams={streams} />, host)
+function start(): void {
+  // Asked before anything is drawn.
+  store.start()
+  streams.start()
+  watchScrolling()
+  const host = document.getElementById("app")!
+  host.replaceChildren()
+  render(<App api={api} store={store} streams={streams} />, host)
+}
+
+// The page as it came is shown first: neither its own drawing nor lists of streams hold up the first picture.
+if (document.hidden) start()
+else requestAnimationFrame(() => setTimeout(start))
 // What was missed while the page was not looked at.
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) void store.refresh()

@@ -116,9 +116,8 @@ function PlotFigure(props: {
   const now = useRef(nowMs)
   marks.current = events
   now.current = nowMs
-  // Out of view it is drawn once.
   const draw = () => {
-    if (!isInView.current && chart.current !== null) return
+    if (!isInView.current) return
     const host = frame.current!
     if (chart.current === null)
       chart.current = new uPlot(optionsOf(plot, host, { marks, now }), dataOf(plot, history), host)

@@ -730,7 +730,7 @@ const rows = {
     per: "process",
     stops: "hundreds that ask for all streams and do not read fill the memory of the control side",
     effect:
-      "long answers (`/streams`, `/clusters`, `/config`, `/config_dump`, `/xds`) are 503 until some of it was read",
+      "of those that have read nothing for a second the ones that did so longest are closed (`admin_readers_dropped`); where there are none, long answers (`/streams`, `/clusters`, `/metrics`, `/config`, `/config_dump`, `/xds`) are 503 until some of it was read",
     source: "own; 10,000 streams are some 5 MB",
     counter: "admin_answers_exceeded",
   },

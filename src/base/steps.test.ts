@@ -29,6 +29,12 @@ describe("long work", () => {
     expect(done).toEqual([1, 2, 3, 4, 5, 6, 7])
   })
 
+  test("how long each slice took is told", async () => {
+    const took: number[] = []
+    await inSlices(count(5, []), slow(1), (ms) => took.push(ms))
+    expect(took).toEqual([1, 1, 1, 1, 1, 1])
+  })
+
   test("a turn of the event loop lies between two slices", async () => {
     const done: number[] = []
     const seen: number[] = []

@@ -8,15 +8,25 @@ export const SLICE_MS = 0.5
 
 /**
  * Does `work` a slice at a time, each in a turn of its own, so that no stream waits for the whole. The first slice is done
- * before this returns: short work needs no other.
+ * before this returns: short work needs no other. `took` is told how long each was.
  */
-export async function inSlices<Result>(work: Steps<Result>, clock: Pick<Clock, "now">): Promise<Result> {
+export async function inSlices<Result>(
+  work: Steps<Result>,
+  clock: Pick<Clock, "now">,
+  took: (ms: number) => void = () => {},
+): Promise<Result> {
   for (;;) {
-    const untilMs = clock.now() + SLICE_MS
+    const begunMs = clock.now()
+    let nowMs = begunMs
     do {
       const step = work.next()
-      if (step.done === true) return step.value
-    } while (clock.now() < untilMs)
+      nowMs = clock.now()
+      if (step.done === true) {
+        took(nowMs - begunMs)
+        return step.value
+      }
+    } while (nowMs < begunMs + SLICE_MS)
+    took(nowMs - begunMs)
     await new Promise((resolve) => setImmediate(resolve))
   }
 }

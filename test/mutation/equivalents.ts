@@ -900,7 +900,7 @@ export const equivalents: readonly Equivalents[] = [
     why: ROOM,
     at: {
       "if (more === 0) return": ["more === 0 → false"],
-      "if (this.length === 0 && this.#size > CELL_OCTETS) this.#leaveRoom()": "*",
+      "if (this.length === 0 && this.#size > CELL_OCTETS_MAX) this.#leaveRoom()": "*",
       "if (gone > 0) this.#drop(gone)": ["gone > 0 → true", "gone > 0 → (gone) >= (0)"],
     },
   },

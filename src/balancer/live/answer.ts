@@ -32,7 +32,11 @@ export async function answer(
       const rows = findStreams(clientConnections, question.query, time, (found) =>
         tell({ kind: "rows", rows: found }),
       )
-      return { kind: "found", found: await inSlices(rows, clock) }
+      let turnMaxMs = 0
+      const found = await inSlices(rows, clock, (ms) => {
+        turnMaxMs = Math.max(turnMaxMs, ms)
+      })
+      return { kind: "found", found, turnMaxMs }
     }
     case "stream": {
       const found = findStream(balancer, question.connection, question.request)

@@ -12,6 +12,7 @@ export type Question =
 export type AnswerPart =
   | { readonly kind: "clusters"; readonly clusters: readonly ClusterSnapshot[] }
   | { readonly kind: "rows"; readonly rows: readonly PlacedRow[] }
-  | { readonly kind: "found"; readonly found: StreamsFound }
+  /** `turnMaxMs`: the longest turn of the thread that the answer took. */
+  | { readonly kind: "found"; readonly found: StreamsFound; readonly turnMaxMs: number }
   /** Null: there is none of that number any more. */
   | { readonly kind: "stream"; readonly stream: StreamDetail | null }

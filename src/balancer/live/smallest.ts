@@ -9,6 +9,11 @@ export class Smallest<Item> {
     this.#compare = compare
   }
 
+  /** What an item must be smaller than, once there are as many as are wanted. */
+  get bound(): Item | undefined {
+    return this.#heap.length < this.#most ? undefined : this.#heap[0]
+  }
+
   add(item: Item): void {
     const heap = this.#heap
     if (heap.length < this.#most) {

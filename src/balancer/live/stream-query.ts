@@ -1,7 +1,7 @@
 import type { StreamOwner } from "../../relay/call/stream-owner.ts"
 import type { ClientConnection } from "../../relay/downstream/client-connection.ts"
 import { Smallest } from "./smallest.ts"
-import { type Condition, matches } from "./stream-filter.ts"
+import { type Condition, type FilteredStream, matches } from "./stream-filter.ts"
 import { rowOf, type StreamRow, type ThreadTime } from "./stream-row.ts"
 
 /** What a list may be sorted by, smallest first; `-` before it: largest first. */
@@ -67,6 +67,9 @@ export function* findStreams(
   let total = 0
   let matched = 0
   let now = time()
+  // One for all streams: of a hundred thousand most are not in the page, and none of those is to leave garbage.
+  const place = { key: 0, connection: 0, request: 0 }
+  let seen: { -readonly [Key in keyof FilteredStream]: FilteredStream[Key] } | null = null
   for (const connection of connections) {
     const { name: listener } = connection.openListener.config
     for (const owner of connection.streams) {
@@ -74,11 +77,19 @@ export function* findStreams(
         yield
         now = time()
       }
-      if (!matches(conditions, { owner, listener, thread: now.thread, nowMs: now.nowMs })) continue
+      seen ??= { owner, listener, thread: now.thread, nowMs: now.nowMs }
+      seen.owner = owner
+      seen.listener = listener
+      seen.nowMs = now.nowMs
+      if (!matches(conditions, seen)) continue
       matched++
-      const { id } = owner.record.connection
-      const place = { key: keyOf(owner, sort, now), connection: id, request: owner.record.requestNumber }
-      if (after === null || order(place, after) > 0) page.add({ ...place, owner, listener })
+      place.key = keyOf(owner, sort, now)
+      place.connection = owner.record.connection.id
+      place.request = owner.record.requestNumber
+      if (after !== null && order(place, after) <= 0) continue
+      const { bound } = page
+      if (limit > 0 && (bound === undefined || order(place, bound) < 0))
+        page.add({ ...place, owner, listener })
     }
   }
   const sorted: Candidate[] = []

@@ -103,7 +103,8 @@ async function listenOn(
     hosts: config.hosts,
   }
   const routes = apiRoutes({ view, events, log, clock, xds, startedAtMs: clock.wallMs() })
-  const server = new AdminServer([...routes, ...dashboardRoutes()], rules, log, view)
+  const { limits, counters } = view
+  const server = new AdminServer([...routes, ...dashboardRoutes()], rules, log, { limits, counters, clock })
   const address = await server.listen(config)
   const note = isWritten ? leaveNote(env, process.pid, { address, tokenFile: config.tokenFile }) : null
   return {

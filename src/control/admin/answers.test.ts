@@ -18,7 +18,8 @@ class Response extends EventEmitter {
 function bed(adminAnswersOctets = 1000) {
   const counters = new Counters()
   const limits = { ...defaultLimits, adminAnswersOctets }
-  const answers = new LongAnswers({ limits, counters })
+  const clock = new ManualClock()
+  const answers = new LongAnswers({ limits, counters, clock })
   const made: number[] = []
   const finish: (() => void)[] = []
   /** Asks, and gives an answer of so many octets once it is told to. */
@@ -33,7 +34,7 @@ function bed(adminAnswersOctets = 1000) {
     })
     return { response, done }
   }
-  return { counters, made, finish, ask }
+  return { counters, clock, made, finish, ask }
 }
 
 test("four are made at once, the others in their sequence, and none for who has left", async () => {
@@ -75,6 +76,29 @@ test("while too much waits to be read there is no other, and it is counted", asy
   await second.done
 })
 
+test("those that have stood still for longest give way, no more of them than it takes", async () => {
+  const { counters, clock, finish, ask } = bed()
+  const asked: ReturnType<typeof ask>[] = []
+  const answered = async (octets: number) => {
+    asked.push(ask(octets))
+    await Promise.resolve()
+    finish.shift()!()
+    await asked.at(-1)!.done
+  }
+  for (const octets of [400, 300, 200]) {
+    await answered(octets)
+    clock.advance(100)
+  }
+  clock.advance(2000)
+  // The first is being read.
+  asked[0]!.response.emit("drain")
+  await answered(250)
+  await answered(1)
+  expect(asked.map(({ response }) => response.destroyed)).toEqual([false, true, false, false, false])
+  expect(counters.get("admin_readers_dropped")).toBe(1)
+  expect(counters.get("admin_answers_exceeded")).toBe(0)
+})
+
 test("an answer whose client leaves while it is made waits for nobody", async () => {
   const { finish, ask } = bed()
   const left = ask(1000)
@@ -95,7 +119,7 @@ test("a data thread that is stuck holds up all who ask for as long as one, and o
   const thread = {
     postMessage: (message: object) => void ("id" in message && ids.push(message.id as number)),
   }
-  const answers = new LongAnswers({ limits: defaultLimits, counters: new Counters() })
+  const answers = new LongAnswers({ limits: defaultLimits, counters: new Counters(), clock })
   const answeredMs: number[] = []
   const ask = async () => {
     await answers.inTurn(new Response() as unknown as ServerResponse, async () => {

@@ -71,7 +71,7 @@ function healthRoutes({ view }: ApiOptions): AdminRoute[] {
 }
 
 function readingRoutes({ view, events, clock, xds, startedAtMs }: ApiOptions): AdminRoute[] {
-  const exposition = new Exposition({ view, startedAtMs, events: events.counts })
+  const exposition = new Exposition({ view, startedAtMs, events: events.counts }, clock)
   const every = (ms: number, call: () => void): (() => void) => {
     let timer = clock.after(ms, again)
     function again(): void {
@@ -142,6 +142,7 @@ function readingRoutes({ view, events, clock, xds, startedAtMs }: ApiOptions): A
       method: "GET",
       path: "/metrics",
       summary: "For Prometheus: its text format, or OpenMetrics where that is accepted.",
+      isLarge: true,
       answer: { contentType: "text/plain", description: "docs/metrics.md has each of them." },
       handle: ({ header }) => exposition.read(header("accept") ?? ""),
     },

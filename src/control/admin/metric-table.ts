@@ -30,8 +30,15 @@ export interface Metric {
   read(source: MetricSource): Iterable<Sample>
 }
 
+/** Endpoints, and what was counted at each, of one moment. */
+export interface EndpointNumbers extends Pick<ControlView, "endpointsOf" | "trafficAt" | "streamsAt"> {
+  /** Names of all clusters. */
+  readonly clusters: readonly string[]
+}
+
 export interface MetricSource {
   readonly view: ControlView
+  readonly endpoints: EndpointNumbers
   /** Events of the process, by kind. */
   readonly events: ReadonlyMap<string, number>
   readonly startedAtMs: number
@@ -50,17 +57,17 @@ function one(name: string, help: string, read: (source: MetricSource) => number)
 function ofEndpoint(
   name: string,
   help: string,
-  read: (endpoint: ReturnType<ControlView["endpointsOf"]>[number], view: ControlView) => number,
+  read: (endpoint: ReturnType<ControlView["endpointsOf"]>[number], numbers: EndpointNumbers) => number,
 ): Metric {
   return {
     name,
     kind: "gauge",
     help,
     labels: ENDPOINT,
-    *read({ view }) {
-      for (const cluster of view.config.clusters)
-        for (const endpoint of view.endpointsOf(cluster.name))
-          yield { labels: { cluster: cluster.name, endpoint: endpoint.address }, value: read(endpoint, view) }
+    *read({ endpoints }) {
+      for (const cluster of endpoints.clusters)
+        for (const endpoint of endpoints.endpointsOf(cluster))
+          yield { labels: { cluster, endpoint: endpoint.address }, value: read(endpoint, endpoints) }
     },
   }
 }
@@ -78,10 +85,10 @@ function counted(
     kind: "counter",
     help,
     labels: { ...ENDPOINT, ...label },
-    *read({ view }) {
-      for (const { name: cluster } of view.config.clusters)
-        for (const { address, slot } of view.endpointsOf(cluster)) {
-          const row = view.trafficAt(slot)
+    *read({ endpoints }) {
+      for (const cluster of endpoints.clusters)
+        for (const { address, slot } of endpoints.endpointsOf(cluster)) {
+          const row = endpoints.trafficAt(slot)
           for (const [value, column] of columns) {
             const labels = { cluster, endpoint: address, ...(value !== null && { [extra!]: value }) }
             // Of what never happens no series is made.
@@ -302,7 +309,9 @@ export const metrics: readonly Metric[] = [
     labels: NONE,
     read: ({ view }) => [{ value: trafficOf(view.memory).streams }],
   },
-  ofEndpoint("sluice_streams_open", "Live streams at an endpoint.", ({ slot }, view) => view.streamsAt(slot)),
+  ofEndpoint("sluice_streams_open", "Live streams at an endpoint.", ({ slot }, numbers) =>
+    numbers.streamsAt(slot),
+  ),
   counted(
     "sluice_streams_ended_total",
     "Streams whose last leg was at the endpoint, by how they ended for the client.",
@@ -344,8 +353,8 @@ export const metrics: readonly Metric[] = [
   ofEndpoint(
     "sluice_streams_leaving",
     "Streams on their way from the endpoint to another.",
-    ({ slot }, view) => {
-      const row = view.trafficAt(slot)
+    ({ slot }, numbers) => {
+      const row = numbers.trafficAt(slot)
       return Math.max(0, row[Column.leaving]! - row[Column.left]!)
     },
   ),
@@ -354,13 +363,13 @@ export const metrics: readonly Metric[] = [
     kind: "gauge",
     help: "The most streams that an endpoint has, over its share by weight; of endpoints that take streams. 1: all have theirs.",
     labels: { cluster: "clusters of the configuration" },
-    *read({ view }) {
-      for (const { name } of view.config.clusters) {
-        const endpoints = view
-          .endpointsOf(name)
+    *read({ endpoints }) {
+      for (const cluster of endpoints.clusters) {
+        const taking = endpoints
+          .endpointsOf(cluster)
           .filter(({ drain, health }) => !drain && health !== "unhealthy")
-          .map(({ slot, weight }) => ({ ...NOT_MOVING, slot, weight, open: view.streamsAt(slot) }))
-        yield { labels: { cluster: name }, value: balanceOf(endpoints, 0).imbalance }
+          .map(({ slot, weight }) => ({ ...NOT_MOVING, slot, weight, open: endpoints.streamsAt(slot) }))
+        yield { labels: { cluster }, value: balanceOf(taking, 0).imbalance }
       }
     },
   },

@@ -24,6 +24,9 @@ export const SECURITY_HEADERS = {
   "cross-origin-resource-policy": "same-origin",
 }
 
+/** A body is written in pieces of this size, each when the one before it is on its way: so it is seen that it is read. */
+const PIECE_OCTETS = 256 * 1024
+
 /** How many octets its body has. */
 export function send(
   request: IncomingMessage,
@@ -31,15 +34,15 @@ export function send(
   answer: Exclude<AdminAnswer, { start: unknown }>,
 ): number {
   const isJson = "json" in answer
-  const body = isJson ? `${JSON.stringify(answer.json)}\n` : answer.text
-  const octets = Buffer.byteLength(body)
+  const text = isJson ? `${JSON.stringify(answer.json)}\n` : answer.text
+  const body = typeof text === "string" ? Buffer.from(text) : text
   const status = answer.status ?? 200
   response.writeHead(status, {
     ...SECURITY_HEADERS,
     // An answer that has no content says nothing of it.
     ...(status !== 304 && {
       "content-type": isJson ? "application/json" : answer.contentType,
-      "content-length": octets,
+      "content-length": body.length,
     }),
     "cache-control": "no-store",
     ...(status === 401 && { "www-authenticate": 'Bearer realm="sluice"' }),
@@ -47,6 +50,15 @@ export function send(
     // A request that was refused before its body was read.
     ...(!request.complete && status >= 400 && { connection: "close" }),
   })
-  response.end(request.method === "HEAD" ? undefined : body)
-  return octets
+  if (request.method === "HEAD") response.end()
+  else write(response, body, 0)
+  return body.length
+}
+
+function write(response: ServerResponse, body: Uint8Array, from: number): void {
+  let at = from
+  for (; at + PIECE_OCTETS < body.length; at += PIECE_OCTETS)
+    if (!response.write(body.subarray(at, at + PIECE_OCTETS)))
+      return void response.once("drain", () => write(response, body, at + PIECE_OCTETS))
+  response.end(body.subarray(at))
 }

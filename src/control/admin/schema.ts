@@ -246,6 +246,11 @@ export const streams = z
   .strictObject({
     atMs: z.number(),
     isComplete: z.boolean().describe("False: a data thread did not answer."),
+    turnMaxMs: z
+      .number()
+      .describe(
+        "The longest turn that a data thread spent on this answer: so long its streams waited for it.",
+      ),
     total: count.describe("Live streams."),
     matched: count.describe("Those that the filter lets pass."),
     streams: z.array(streamRow),

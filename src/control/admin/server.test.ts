@@ -7,6 +7,7 @@ import { z } from "zod"
 import { askAdmin } from "../../../test/support/admin-client.ts"
 import { eventually } from "../../../test/support/eventually.ts"
 import { LogLines } from "../../../test/support/log-lines.ts"
+import { ManualClock } from "../../../test/support/manual-clock.ts"
 import { Counters } from "../../base/counters.ts"
 import { defaultLimits, type Limits } from "../../base/limits.ts"
 import type { AdminRoute } from "./route.ts"
@@ -28,7 +29,8 @@ const asks = (path: string): string => `GET ${path} HTTP/1.1\r\nhost: localhost\
 
 async function listening(t: TestContext, routes: AdminRoute[], more: Partial<Limits> = {}) {
   const counters = new Counters()
-  const bounds = { counters, limits: { ...defaultLimits, ...more } }
+  const clock = new ManualClock()
+  const bounds = { counters, limits: { ...defaultLimits, ...more }, clock }
   const server = new AdminServer(
     routes,
     { token: null, isUnix: false, hosts: [] },
@@ -50,7 +52,7 @@ async function listening(t: TestContext, routes: AdminRoute[], more: Partial<Lim
       () => counters.get(what) === many,
       () => `${what} ${many}, now ${counters.get(what)}`,
     )
-  return { port, connected, counted }
+  return { port, clock, connected, counted }
 }
 
 /** The next response that a server of this process begins to make. */
@@ -122,6 +124,55 @@ test("of a connection that reads nothing one answer is made, whatever it asks fo
     () => `16 answers; ${octets} octets`,
   )
   expect(many).toBe(16)
+})
+
+test("who reads nothing gives way to who asks, who reads slowly does not", async (t) => {
+  const asked: string[] = []
+  const answering = (path: string): AdminRoute => ({
+    ...route(path, () => {
+      asked.push(path)
+      return large
+    }),
+    isLarge: true,
+  })
+  const { port, clock, connected, counted } = await listening(t, ["/a", "/b"].map(answering), {
+    adminAnswersOctets: 2 * LARGE.length,
+  })
+  const reading = await connected()
+  let octets = 0
+  reading.on("data", (chunk) => (octets += chunk.length)).pause()
+  reading.write(asks("/a"))
+  await eventually(
+    () => asked.length === 1,
+    () => "the first answer",
+  )
+  const still = await connected()
+  still.pause().write(asks("/b"))
+  await eventually(
+    () => asked.length === 2,
+    () => "the second answer",
+  )
+  // Neither stands still for long yet: there is no room.
+  clock.advance(500)
+  expect(await askAdmin(port, "/b")).toMatchObject({ status: 503 })
+  await counted("admin_answers_exceeded", 1)
+  clock.advance(600)
+  // A part of it leaves.
+  const before = octets
+  reading.resume()
+  await eventually(
+    () => octets > before + 4 * 1024 * 1024,
+    () => `a part; ${octets} octets`,
+  )
+  reading.pause()
+  expect((await askAdmin(port, "/b")).status).toBe(200)
+  await counted("admin_readers_dropped", 1)
+  await once(still.resume(), "close")
+  reading.resume()
+  await eventually(
+    () => octets > LARGE.length,
+    () => `all of it; ${octets} octets`,
+  )
 })
 
 test("who has asked nothing yet is not taken for one that does not read", async (t) => {

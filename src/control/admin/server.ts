@@ -123,7 +123,10 @@ export class AdminServer {
         else this.#longAnswers.handedOver(response, send(request, response, made))
       }
       if (match.route.isLong === true) await this.#longAnswers.inTurn(response, answer)
-      else await answer()
+      else {
+        if (match.route.isLarge === true) this.#longAnswers.makeRoom()
+        await answer()
+      }
     } catch (error) {
       const isKnown = error instanceof AdminError
       if (!isKnown)

@@ -63,11 +63,13 @@ export async function streamsOf(view: ControlView, query: StreamQuery, nowMs: nu
   const rows: PlacedRow[] = []
   let total = 0
   let matched = 0
+  let turnMaxMs = 0
   for (const part of answers.flatMap((parts) => parts ?? [])) {
     if (part.kind === "rows") rows.push(...part.rows)
     if (part.kind !== "found") continue
     total += part.found.total
     matched += part.found.matched
+    turnMaxMs = Math.max(turnMaxMs, part.turnMaxMs)
   }
   rows.sort(inOrder(query.isDescending))
   const page = rows.slice(0, query.limit)
@@ -76,6 +78,7 @@ export async function streamsOf(view: ControlView, query: StreamQuery, nowMs: nu
   return {
     atMs: nowMs,
     isComplete: answers.every((parts) => parts !== null) && answers.length === view.threads.length,
+    turnMaxMs,
     total,
     matched,
     streams: page.map(({ row }) => row),
@@ -83,11 +86,13 @@ export async function streamsOf(view: ControlView, query: StreamQuery, nowMs: nu
   }
 }
 
-/** Errors: throws AdminError when there is no such stream, or no more. */
+/** Errors: throws AdminError when there is no such stream, or no more, and when its thread does not answer. */
 export async function streamOf(view: ControlView, id: string): Promise<StreamDetail> {
   const { connection, request, thread } = placeOf(view, id)
   const parts = await view.askOne(thread, { kind: "stream", connection, request })
-  const found = parts?.find((part): part is Extract<AnswerPart, { kind: "stream" }> => part.kind === "stream")
+  // It may live all the same.
+  if (parts === null) throw new AdminError(503, `data thread ${thread + 1}, which has ${id}, does not answer`)
+  const found = parts.find((part): part is Extract<AnswerPart, { kind: "stream" }> => part.kind === "stream")
   if (found?.stream == null) throw new AdminError(404, `there is no live stream ${id}`)
   return found.stream
 }
