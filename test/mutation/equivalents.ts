@@ -674,7 +674,7 @@ export const equivalents: readonly Equivalents[] = [
     why: POOL,
     at: {
       "const POOLED_SMALL = 512": ["512 → 513"],
-      "const POOLED_LARGE = 128": ["128 → 129"],
+      "const POOLED_LARGE = 64": ["64 → 65"],
       "if (smallPool.length < POOLED_SMALL)": [
         "smallPool.length < POOLED_SMALL → true",
         "smallPool.length < POOLED_SMALL → (smallPool.length) <= (POOLED_SMALL)",
@@ -900,7 +900,7 @@ export const equivalents: readonly Equivalents[] = [
     why: ROOM,
     at: {
       "if (more === 0) return": ["more === 0 → false"],
-      "if (this.length === 0 && this.#size > CELL_OCTETS) this.#leaveRoom()": "*",
+      "if (this.length === 0 && this.#size > CELL_OCTETS_MAX) this.#leaveRoom()": "*",
       "if (gone > 0) this.#drop(gone)": ["gone > 0 → true", "gone > 0 → (gone) >= (0)"],
     },
   },

@@ -1,6 +1,6 @@
 /** Where Sluice answers otherwise than nginx and means to: each with a name and a sentence for docs/nginx.md. */
 import type { Directive, Word } from "../../src/config/nginx/ast.ts"
-import { grpcStatusOfHttp, httpStatusOfGrpc } from "../../src/grpc/status.ts"
+import { GrpcStatus, grpcStatusOfHttp, httpStatusOfGrpc } from "../../src/grpc/status.ts"
 import { failure, failureKinds } from "../../src/record/failure.ts"
 import { statusOnWire } from "../../src/relay/route/error-page.ts"
 import { hostOf, type Probe } from "./probes.ts"
@@ -235,6 +235,56 @@ export const differences: readonly NamedDifference[] = [
         : sluice.answer.headers.some(
             ([name, value]) => name === "grpc-message" && /plain HTTP request/.test(value),
           ) && grpcStatusOf(sluice) === String(grpcStatusOfHttp(400))),
+  },
+  {
+    name: "white space at an end",
+    sentence:
+      "A value that comes to begin or end in white space is sent without it; nginx sends it as it is, which HTTP/2 forbids, and its receiver drops the field.",
+    explains: ({ what, nginx, sluice }, probe) => {
+      const name = /^(?:seen|header) (.+)$/.exec(what)?.[1]
+      const sets = /^(add_header|grpc_set_header)$/
+      const endsInVariable = /^\$\w+\s|\s\$\w+$/
+      return (
+        name !== undefined &&
+        nginx === "(none)" &&
+        sluice !== "(none)" &&
+        allOf(serversOf(probe)).some(
+          (each) =>
+            sets.test(each.name.text) &&
+            each.args[0]!.text.toLowerCase() === name &&
+            endsInVariable.test(each.args[1]!.text),
+        )
+      )
+    },
+  },
+  {
+    name: "length of a stream",
+    sentence:
+      "`$content_length` of a request that does not say it is empty, since a stream is passed on as it comes; nginx has all of it by then.",
+    explains: ({ what, nginx, sluice }, probe) =>
+      what.startsWith("seen ") &&
+      probe.http === "2" &&
+      probe.body.length > 0 &&
+      nginx.replace(/\d+$/, "") === sluice &&
+      allOf(serversOf(probe)).some(({ args }) => args.some(({ text }) => text.includes("$content_length"))),
+  },
+  {
+    name: "slashes",
+    sentence:
+      "Locations and variables see one `/` in place of several, whatever `merge_slashes` says; it is warned of.",
+    explains: (_mismatch, probe) =>
+      probe.path.includes("//") &&
+      allOf(serversOf(probe)).some(
+        ({ name, args }) => name.text === "merge_slashes" && args[0]!.text === "off",
+      ),
+  },
+  {
+    name: "deadline that is none",
+    sentence: "A `grpc-timeout` that gRPC does not know is answered INVALID_ARGUMENT; nginx passes it on.",
+    explains: (_mismatch, probe, _nginx, sluice) =>
+      grpcStatusOf(sluice) === String(GrpcStatus.INVALID_ARGUMENT) &&
+      sluice.seen.length === 0 &&
+      probe.headers.some(([name, value]) => name === "grpc-timeout" && !/^\d{1,8}[HMSmun]$/.test(value)),
   },
   {
     name: "cache",

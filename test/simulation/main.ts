@@ -25,8 +25,8 @@ const HELP = `Runs the balancer through faults on a virtual network and clock: d
       The run of one seed: made smaller where it fails, told as it is where not.
   npm run simulate:faults -- --differential [--seed N] [--runs K]
       The same runs on a balancer without the code of continuity: not an octet may differ.
-  npm run simulate:faults -- --mutations [--searches K] [--runs K] [--write]
-      Looks for every planted bug; --write puts the result into docs/simulation.md.
+  npm run simulate:faults -- --mutations [--only TEXT] [--searches K] [--runs K] [--write]
+      Looks for every planted bug, or those with TEXT in their name; --write puts the result into docs/simulation.md.
   npm run simulate:faults -- --regressions
       Each run that once broke a rule, with the bug that did it planted again.
   npm run simulate:faults -- --mutation NAME [--seed N] [--runs K] [--replay]
@@ -48,6 +48,7 @@ const { values } = parseArgs({
     differential: { type: "boolean", default: false },
     rebalance: { type: "boolean", default: false },
     mutations: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
     regressions: { type: "boolean", default: false },
     searches: { type: "string", default: "1" },
     write: { type: "boolean", default: false },
@@ -124,7 +125,9 @@ async function replay(subject: Subject, seed: number): Promise<boolean> {
 async function findPlanted(): Promise<boolean> {
   const searches = whole("searches", values.searches, 1)
   const runsMax = whole("runs", values.runs, 10_000)
-  const found = await searchAll(whole("seed", values.seed, 1), searches, runsMax, (search) =>
+  const planted = mutations.filter(({ name }) => name.includes(values.only))
+  if (planted.length === 0) usage(`no mutation has ${values.only} in its name`)
+  const found = await searchAll(planted, whole("seed", values.seed, 1), searches, runsMax, (search) =>
     console.log(describeSearch(search)),
   )
   if (values.write) writeDocs(found)

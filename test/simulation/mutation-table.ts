@@ -19,15 +19,16 @@ export interface Search {
   readonly rules: readonly Rule[]
 }
 
-/** Looks for every planted bug, `searches` times each with other seeds, in at most `runsMax` runs a time. */
+/** Looks for every bug of `planted`, `searches` times each with other seeds, in at most `runsMax` runs a time. */
 export async function searchAll(
+  planted: readonly Mutation[],
   seed: number,
   searches: number,
   runsMax: number,
   onSearch: (search: Search) => void,
 ): Promise<Search[]> {
   const found: Search[] = []
-  for (const mutation of mutations) {
+  for (const mutation of planted) {
     const subject = await loadMutant(mutation)
     const runs: (number | null)[] = []
     const rules = new Set<Rule>()
@@ -54,16 +55,20 @@ export function describeSearch({ mutation, runs, rules }: Search): string {
   return `${mutation.name.padEnd(28)} ${counts.padEnd(24)} ${rules.join(", ")}`
 }
 
-/** Puts what was measured into docs/simulation.md. */
+/** Puts what was measured into docs/simulation.md. Of bugs that were not looked for their rows stay. */
 export function writeDocs(searches: readonly Search[]): void {
   const text = readFileSync(DOCS, "utf8")
   const [before, rest] = text.split(BEGIN)
   const after = rest?.split(END)[1]
   if (before === undefined || after === undefined)
     throw new Error("docs/simulation.md has no place for the table")
-  const rows = searches.map(({ mutation, runs, rules }) => {
-    const counts = runs.map((count) => count ?? "not found").join(", ")
-    return `| \`${mutation.name}\` | ${mutation.bug} | ${counts} | ${rules.join(", ")} |`
+  const known = text.split("\n")
+  const rows = mutations.flatMap(({ name, bug }) => {
+    const begin = `| \`${name}\` | `
+    const search = searches.find(({ mutation }) => mutation.name === name)
+    if (search === undefined) return known.filter((row) => row.startsWith(begin))
+    const counts = search.runs.map((count) => count ?? "not found").join(", ")
+    return [`${begin}${bug} | ${counts} | ${search.rules.join(", ")} |`]
   })
   const table = [
     "| name | the bug | runs until it was found | rules that found it |",

@@ -19,6 +19,7 @@ export type Rule =
   | "record"
   | "socket misuse"
   | "balance"
+  | "rate"
   | "exception"
   | "peer found fault"
 

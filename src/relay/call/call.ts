@@ -294,7 +294,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
   }
 
   get bufferedOctets(): number {
-    const held = this.#request.heldOctets + (this.continuity?.heldOctets ?? 0) + (this.rated?.heldOctets ?? 0)
+    const held = this.#request.heldOctets + (this.continuity?.heldOctets ?? 0) + this.ratedOctets
     return held + (this.leg?.queuedOctets ?? 0) + this.response.bufferedOctets
   }
 }

@@ -76,6 +76,11 @@ export class RatedAnswer extends StreamStage implements RatedSink {
     return this.#octets.isWaiting
   }
 
+  /** Octets of memory that hold what waits, beyond `queuedOctets`. */
+  get roomOctets(): number {
+    return this.#octets.heldOctets - this.#octets.waiting
+  }
+
   override get queuedOctets(): number {
     return this.#octets.waiting + super.queuedOctets
   }

@@ -163,6 +163,11 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     this.downstream = this.rated
   }
 
+  /** Octets of memory that hold what waits for its rate, beyond `queuedOctets` of the client's stream. */
+  protected get ratedOctets(): number {
+    return (this.rated?.heldOctets ?? 0) + (this.ratedAnswer?.roomOctets ?? 0)
+  }
+
   abstract onRequestData(octets: Buffer, start: number, end: number, endStream: boolean): void
 
   abstract onRequestTrailers(list: HeaderList): void

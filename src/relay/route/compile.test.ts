@@ -151,6 +151,15 @@ describe("a server's name that is a regex", () => {
     expect(names(`"~^(?:.)\\.b$"`).ask({ path: "/", host: "q.b" })).toBe("200 []")
   })
 
+  test("are those of the first that matches, and of none where a name is written out", () => {
+    const bed = names(`"~^(q)\\.b$" "~^(.)\\.b$" z.b *.c "~^(.*)\\.c$"`)
+    expect(bed.ask({ path: "/", host: "q.b" })).toBe("200 [q]")
+    expect(bed.ask({ path: "/", host: "r.b" })).toBe("200 [r]")
+    expect(bed.ask({ path: "/", host: "z.b" })).toBe("200 []")
+    expect(bed.ask({ path: "/", host: "q.c" })).toBe("200 []")
+    expect(names(`"~^.\\.b$" "~^(.)\\.b$"`).ask({ path: "/", host: "q.b" })).toBe("200 []")
+  })
+
   test("the location's come after", () => {
     const bed = new RouteBed(
       `server { listen 80; server_name x.test; } server { listen 80; server_name "~^(.)\\.b$"; location ~ ^/(.*) { return 200 "[$1]"; } location ~ ^/(?:x) { return 200 "$1"; } }`,

@@ -1,3 +1,4 @@
+import { ServerNames } from "../../base/server-names.ts"
 import { defaultRouteSettings } from "../../config/defaults.ts"
 import type { RouteAction, RouteConfig, RouteSettings, ServerConfig } from "../../config/model.ts"
 import type { AskedService } from "../../config/service-model.ts"
@@ -18,6 +19,7 @@ import {
   exceptMethods,
   FIRST,
   keepGroups,
+  keepNameGroups,
   refuseExternal,
   rewriteInLocation,
   rewriteInServer,
@@ -30,7 +32,7 @@ import type { Phase, ReturnAction, Route } from "./route.ts"
 import { checkConditions } from "./route-conditions.ts"
 import { routeName } from "./route-name.ts"
 import type { RouteParts } from "./route-parts.ts"
-import { hostOf, type RoutesOf } from "./router.ts"
+import type { RoutesOf } from "./router.ts"
 import { schemePhases } from "./said-scheme.ts"
 import { TracePlan } from "./trace-plan.ts"
 
@@ -144,13 +146,19 @@ function rewritesOf(
 }
 
 function serverPhases(server: ServerConfig, { regexOf }: RouteParts): Phase[] {
-  const names = server.names
-    .filter((name) => name.startsWith("~") && name.includes("("))
-    .map((name) => regexOf(name.slice(1), true))
-    .filter(({ groups }) => groups > 0)
-    .map((regex) => keepGroups(regex, (_state, authority) => hostOf(authority)))
+  const names = nameGroups(server, regexOf)
   const { realIp } = server.fallback
   return realIp === null ? names : [findRealClient(realIp), ...names]
+}
+
+function nameGroups({ names }: ServerConfig, regexOf: RouteParts["regexOf"]): Phase[] {
+  const isRegex = (name: string): boolean => name.startsWith("~")
+  if (!names.some((name) => isRegex(name) && name.includes("("))) return []
+  const regexes = names.filter(isRegex).map((name) => regexOf(name.slice(1), true))
+  if (regexes.every(({ groups }) => groups === 0)) return []
+  const plain = names.filter((name) => !isRegex(name))
+  const written = new ServerNames([[plain, plain]], () => ({ test: () => "none" }))
+  return [keepNameGroups((host) => written.find(host) !== undefined, regexes)]
 }
 
 function compileServerSteps(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): Phase[] {
@@ -170,7 +178,7 @@ function beforeContent(
   if (internal) phases.push(refuseExternal)
   if (match.kind === "regex" && match.pattern.includes("(")) {
     const regex = parts.regexOf(match.pattern, match.ignoreCase)
-    if (regex.groups > 0) phases.push(keepGroups(regex, ({ uri }) => uri))
+    if (regex.groups > 0) phases.push(keepGroups(regex))
   }
   const name = routeName(match)
   if (except !== null)

@@ -3,7 +3,7 @@ import type { Cluster } from "../../cluster/cluster.ts"
 import { parseGrpcTimeout } from "../../grpc/timeout.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { StreamRecord } from "../../record/record.ts"
-import { type RequestState, stateOf } from "../../record/request-state.ts"
+import { stateOf } from "../../record/request-state.ts"
 import type { Template } from "../../record/template.ts"
 import type { Regex } from "../../regex/regex.ts"
 import type { Served } from "../overload/cut-calls.ts"
@@ -142,12 +142,30 @@ export const FIRST: readonly Phase[] = [ofServer(refuseMethods), ofServer(checkC
 export const refuseExternal: Phase = ({ record }) =>
   record.state?.isInternal === true ? null : unrouted(record.head.path)
 
-/** Keeps what the groups of a location's regex, or of a server's name, hold. */
-export function keepGroups(regex: Regex, textOf: (state: RequestState, authority: string) => string): Phase {
+/** Keeps what the groups of a location's regex hold. */
+export function keepGroups(regex: Regex): Phase {
   return ({ record }) => {
     const state = stateOf(record)
-    const match = regex.exec(textOf(state, record.authority))
+    const match = regex.exec(state.uri)
     if (match !== "none" && match !== "limit") keepMatch(state, regex, match)
+    return null
+  }
+}
+
+/**
+ * Keeps what the groups of a server's name hold: of the first of its regexes that matches, and of none where one of its
+ * other names is the client's.
+ */
+export function keepNameGroups(isWritten: (host: string) => boolean, regexes: readonly Regex[]): Phase {
+  return ({ record }) => {
+    const host = hostOf(record.authority)
+    if (isWritten(host)) return null
+    for (const regex of regexes) {
+      const match = regex.exec(host)
+      if (match === "none") continue
+      if (match !== "limit" && regex.groups > 0) keepMatch(stateOf(record), regex, match)
+      break
+    }
     return null
   }
 }
@@ -166,15 +184,16 @@ export function exceptMethods(methods: readonly string[], otherwise: Route): Pha
  */
 export function rewriteInServer(rewrite: Phase, host: RoutesOf<Route>): Phase {
   return (call, context) => {
+    const state = stateOf(call.record)
+    const before = state.uri
     const verdict = rewrite(call, context)
     if (verdict !== null) {
       call.route = host.fallback
       return verdict
     }
-    const state = call.record.state!
-    if (!state.isUriChanged) return null
+    // `break` ends the steps alone: the location is found after them all the same.
     state.isUriChanged = false
-    return lookUp(state, host)
+    return state.uri === before ? null : lookUp(state, host)
   }
 }
 

@@ -96,6 +96,19 @@ describe("groups", () => {
   })
 })
 
+test.each([
+  ["a rewrite with break", "rewrite ^/a(.*)$ /b$1 break; rewrite ^/b(.*)$ /c$1;"],
+  ["a break after a rewrite", "rewrite ^/a(.*)$ /b$1; break; set $x 1;"],
+  ["a break in an if", 'if ($uri ~ "^/a") { rewrite ^/a(.*)$ /b$1; break; } rewrite ^/b(.*)$ /c$1;'],
+])("of a server, %s: the location is that of the new path", (_, steps) => {
+  const bed = server(`${steps}
+    location /a { return 200 "a"; } location /b { return 200 "b $uri"; } location /c { return 200 "c"; }
+    location / { return 200 "other"; }`)
+  expect(bed.ask("/a/x")).toBe("200 b /b/x")
+  expect(bed.ask("/b/x")).toBe(steps.includes("/c") ? "200 c" : "200 b /b/x")
+  expect(bed.ask("/z")).toBe("200 other")
+})
+
 describe("a rewrite", () => {
   const bed = server(`
     location /a { rewrite ^/a(.*)$ /b$1; rewrite ^/b(.*)$ /c$1; return 200 "a $uri"; }

@@ -43,8 +43,20 @@ export class ContinuedCall {
   readonly legs: { readonly call: string; readonly leg: number; readonly atMs: number; isOpen: boolean }[] =
     []
 
-  constructor(plan: ContinuedCallPlan) {
+  readonly #rates: ContinuityPlan["rates"]
+
+  constructor(plan: ContinuedCallPlan, rates: ContinuityPlan["rates"] = { client: null, backend: null }) {
     this.plan = plan
+    this.#rates = rates
+  }
+
+  /** Message `index` of one side has passed, counted from 1: not sooner than those before it let it. */
+  passed(from: "client" | "backend", index: number, nowMs: number): void {
+    const rate = this.#rates[from]
+    if (rate === null) return
+    const leastMs = ((index - 1 - rate.burst) * 1000) / rate.rate
+    if (nowMs - this.openedMs < Math.floor(leastMs))
+      this.fail("rate", `message ${index} came after ${nowMs - this.openedMs} ms, its ${from} has ${leastMs}`)
   }
 
   fail(rule: ConstructorParameters<typeof Violation>[0], detail: string): never {
@@ -351,6 +363,7 @@ class ModelCall implements PeerStreamOwner {
       if (!one.equals(questionOf(this.#call.plan, index)))
         this.#call.fail("body", `message ${index} is not what its client sent`)
       this.#last = index
+      this.#call.passed("client", index, this.#backend.nowMs)
       if (index === this.#said + 1) this.#backend.ledger.store.heard(this.#session, this.#said)
       if (!this.#isAware) this.#answer(index)
       else if (this.#backend.ledger.store.write(this.#session, this.#leg, index)) {
@@ -519,6 +532,7 @@ class CountingCall implements PeerStreamOwner {
     for (let one = this.#reader.next(); one !== null; one = this.#reader.next()) {
       const { plan } = this.#call
       const index = indexOf(plan, one)
+      this.#call.passed("backend", index, this.#scheduler.now())
       if (index !== this.#call.got + 1)
         this.#call.fail("body", `answer ${index} came after ${this.#call.got}`)
       // Of several servers that answer differently it hears one.

@@ -22,10 +22,20 @@ export interface ContinuityPlan {
   readonly ask: "none" | "half-close" | "call"
   readonly endpoints: readonly PeerPlan[]
   readonly client: PeerPlan
+  /** How fast each side of a call may send; null: as it likes. */
+  readonly rates: Readonly<Record<"client" | "backend", RatePlan | null>>
+  /** Calls come by the page of an error: that of a route whose endpoint refuses connections, or loses those it has. */
+  readonly page: "none" | "refused" | "lost"
   readonly calls: readonly ContinuedCallPlan[]
   readonly faults: readonly ContinuityFault[]
   /** Every call is to be answered to its end: its faults are such as continuity makes good. */
   readonly mustHold: boolean
+}
+
+/** Messages a second, and how many may come at once beyond that. */
+export interface RatePlan {
+  readonly rate: number
+  readonly burst: number
 }
 
 export interface ContinuedCallPlan {
@@ -147,6 +157,8 @@ export function makeContinuityPlan(seed: number): ContinuityPlan {
       ...makePeer(chance, windows),
       ...(!isLarge && chance.likely(0.5) && { windowOctets: 500, readDelayMs: 150 }),
     },
+    rates: { client: null, backend: null },
+    page: "none",
     calls: chance.list(chance.whole(1, 4), (at) => ({
       id: at + 1,
       atMs: chance.small(0, 1000),
@@ -163,7 +175,16 @@ export function makeContinuityPlan(seed: number): ContinuityPlan {
     faults,
     mustHold,
   }
-  return !isSlow && !isLarge && chance.likely(0.25) ? dense(chance, plan) : plan
+  return beside(seed, !isSlow && !isLarge && chance.likely(0.25) ? dense(chance, plan) : plan)
+}
+
+/** The same with what a route may have beside continuity: rates of messages, and pages of errors that lead to it. */
+function beside(seed: number, plan: ContinuityPlan): ContinuityPlan {
+  const chance = new Chance(seed + 78_000_000)
+  const rate = (): RatePlan | null =>
+    chance.maybe(0.6, () => ({ rate: chance.of([3, 10, 100]), burst: chance.of([0, 1, 4]) }))
+  const rates = chance.likely(0.2) ? { client: rate(), backend: rate() } : plan.rates
+  return { ...plan, rates, page: chance.likely(0.2) ? chance.of(["refused", "lost", "lost"]) : "none" }
 }
 
 /**

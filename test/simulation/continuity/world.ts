@@ -1,7 +1,7 @@
 import type { Balancer as BalancerClass } from "../../../src/balancer/balancer.ts"
 import { seededRandom } from "../../../src/base/random.ts"
 import { defaultContinuity } from "../../../src/config/defaults.ts"
-import type { Config, ContinuityMode } from "../../../src/config/model.ts"
+import type { Config, ContinuityMode, MessageLimit } from "../../../src/config/model.ts"
 import { silentLog } from "../../../src/log/silent-log.ts"
 import { addressOf, configOf, LISTENER } from "../config.ts"
 import { checkClosed } from "../invariants.ts"
@@ -12,6 +12,7 @@ import type { Plan } from "../plan.ts"
 import { Violation } from "../violation.ts"
 import { WireObserver } from "../wire/wire-observer.ts"
 import type { Outcome, Subject } from "../world.ts"
+import { FRONT, leadByPage, losingBackend } from "./front.ts"
 import { ModelStore, questionsOf } from "./model.ts"
 import { ContinuedCall, type ContinuityLedger, CountingClient, ModelBackend } from "./peers.ts"
 import type { ContinuityFault, ContinuityPlan } from "./plan.ts"
@@ -60,10 +61,18 @@ function continuityConfig(plan: ContinuityPlan, drained: ReadonlySet<number> = n
     cursorInto: isCursor ? "6" : null,
   }
   settings.maxStreamAgeMs = plan.maxStreamAgeMs
+  settings.messageLimits = limitsOf(plan)
   const [cluster] = config.clusters
   cluster!.drainGraceMs = 10
   cluster!.endpoints = cluster!.endpoints.filter((_, at) => !drained.has(at))
-  return config
+  return plan.page === "none" ? config : leadByPage(config)
+}
+
+function limitsOf({ rates }: ContinuityPlan): MessageLimit[] {
+  return (["client", "backend"] as const).flatMap((from) => {
+    const rate = rates[from]
+    return rate === null ? [] : [{ from, counts: "messages" as const, ...rate, zone: null }]
+  })
 }
 
 function modesOf(mode: ContinuityPlan["mode"]): ContinuityMode[] {
@@ -104,7 +113,7 @@ class ContinuityWorld {
       seed: plan.seed,
       tap: (name, role) => this.#observe(name, role),
     })
-    const calls = new Map(plan.calls.map((call) => [call.id, new ContinuedCall(call)]))
+    const calls = new Map(plan.calls.map((call) => [call.id, new ContinuedCall(call, plan.rates)]))
     const handsOffAtEnd = plan.ask === "half-close"
     this.#ledger = { mode: plan.mode, handsOffAtEnd, store: new ModelStore(), calls }
     this.#backends = plan.endpoints.map((peer) => new ModelBackend(peer, this.#ledger, scheduler))
@@ -115,6 +124,8 @@ class ContinuityWorld {
       log: silentLog,
     })
     for (const [index, { serve }] of this.#backends.entries()) this.#network.host(addressOf(index), serve)
+    this.#network.host(FRONT, losingBackend(scheduler))
+    if (plan.page === "refused") this.#network.setReachability(FRONT, "refusing")
   }
 
   get endings(): Record<string, number> {

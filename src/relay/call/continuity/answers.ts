@@ -14,7 +14,7 @@ export type Delivered = Pick<Responses, "delivered" | "isMidMessage" | "token">
  */
 export abstract class Answers {
   protected readonly call: ContinuedCall
-  protected readonly plan: ContinuityPlan
+  readonly plan: ContinuityPlan
   /** Null: all came in whole messages, which most do, and none is looked into. */
   #responses: Responses | null = null
   /** The backend whose head was taken up last takes part itself; null: none was. */
@@ -34,7 +34,7 @@ export abstract class Answers {
   }
 
   /** A leg's head has been taken up. */
-  protected get isBegun(): boolean {
+  get isBegun(): boolean {
     return this.#isAware !== null
   }
 

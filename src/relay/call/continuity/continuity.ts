@@ -42,7 +42,7 @@ export class Continuity extends Answers implements GapOwner, MovableCall, LogOwn
 
   constructor(call: ContinuedCall, plan: ContinuityPlan) {
     super(call, plan)
-    this.request = new LoggedRequest(plan, this)
+    this.request = new LoggedRequest(this)
     beginContinuity(call.record)
   }
 
@@ -90,7 +90,7 @@ export class Continuity extends Answers implements GapOwner, MovableCall, LogOwn
         ? {
             session: later.backend.session,
             delivered: this.responses.delivered,
-            holds: this.request.logStart + 1,
+            holds: this.request.start + 1,
           }
         : null,
       timeoutMs: record.deadlineMs === 0 || leg === 0 ? null : record.deadlineMs - nowMs,

@@ -32,7 +32,7 @@ export function factsOf(
     positions: {
       sent: request.sentMessages,
       received,
-      logStart: request.logStart,
+      logStart: request.start,
       delivered: responses.delivered,
     },
     acceptsHandoff,

@@ -1,7 +1,8 @@
 import { allocUnpooled } from "../../../http2/own-octets.ts"
 
-/** Room of a log that is small. */
-export const CELL_OCTETS = 256
+/** Room of a log that is small: the least that holds it of these. */
+const CELL_OCTETS = [128, 256, 512] as const
+export const CELL_OCTETS_MAX = 512
 /** How many are cut from one piece of memory. */
 const CELLS_EACH = 128
 
@@ -13,12 +14,33 @@ interface CellBlock {
 
 /**
  * Room for small logs, which most are: cut from pieces that all calls share. A Buffer for each would be as much again
- * as what is in it. A piece of which no cell is used is let go, but for one.
+ * as what is in it.
  */
 export class LogCells {
+  readonly #sizes = CELL_OCTETS.map((octets) => new CellSize(octets))
+
+  /** Those that `octets` fit in; null: none is so large. */
+  fitting(octets: number): CellSize | null {
+    for (const cells of this.#sizes) if (octets <= cells.size) return cells
+    return null
+  }
+
+  /** Cells in use. */
+  get used(): number {
+    return this.#sizes.reduce((sum, { used }) => sum + used, 0)
+  }
+}
+
+/** Cells of one size. A piece of which no cell is used is let go, but for one. */
+export class CellSize {
+  readonly size: number
   readonly #blocks = new Map<Buffer, CellBlock>()
   /** Those with a cell that is free; the last one gives the next. */
   readonly #open: CellBlock[] = []
+
+  constructor(size: number) {
+    this.size = size
+  }
 
   /** The piece that the next cell is of. */
   get octets(): Buffer {
@@ -46,8 +68,8 @@ export class LogCells {
   #openBlock(): CellBlock {
     const open = this.#open.at(-1)
     if (open !== undefined) return open
-    const octets = allocUnpooled(CELL_OCTETS * CELLS_EACH)
-    const block = { octets, free: Array.from({ length: CELLS_EACH }, (_, at) => at * CELL_OCTETS) }
+    const octets = allocUnpooled(this.size * CELLS_EACH)
+    const block = { octets, free: Array.from({ length: CELLS_EACH }, (_, at) => at * this.size) }
     this.#blocks.set(octets, block)
     this.#open.push(block)
     return block

@@ -21,12 +21,19 @@ function bedOf(config: Partial<ContinuityConfig> = {}) {
   const budget = new BufferBudget(resolveLimits({}).limits)
   let full = 0
   const context = { budget, counters: new Counters(), logCells: new LogCells() }
-  const owner = { downstream: downstream as never, context, isOff: false, onFull: () => full++ }
+  const owner = {
+    downstream: downstream as never,
+    context,
+    plan,
+    isBegun: false,
+    isOff: false,
+    onFull: () => full++,
+  }
   const turnOff = (): void => {
     owner.isOff = true
     request.turnOff()
   }
-  const request = new LoggedRequest(plan, owner)
+  const request = new LoggedRequest(owner)
   /** A leg that takes `room` octets at once. */
   const legOf = (name: string, room = Number.POSITIVE_INFINITY, headerListMax = 10_000): Leg => {
     const text = (octets: Buffer, start: number, end: number): string =>
@@ -57,7 +64,21 @@ function bedOf(config: Partial<ContinuityConfig> = {}) {
     const around = Buffer.concat([Buffer.from("###"), octets, Buffer.from("###")])
     request.receive(leg, around, 3, 3 + octets.length, endStream)
   }
-  return { request, turnOff, downstream, budget, legOf, send, full: () => full, take: () => lines.splice(0) }
+  const begin = (): void => {
+    owner.isBegun = true
+    request.commit()
+  }
+  return {
+    request,
+    begin,
+    turnOff,
+    downstream,
+    budget,
+    legOf,
+    send,
+    full: () => full,
+    take: () => lines.splice(0),
+  }
 }
 
 /** The leg is over, and another follows, opened as said. */
@@ -150,13 +171,13 @@ describe("a later leg", () => {
     const leg = legOf("b")
     request.open(leg, HEAD, false)
     request.resume(leg, 1)
-    expect([request.logStart, request.heldOctets]).toEqual([1, 8])
+    expect([request.start, request.heldOctets]).toEqual([1, 8])
     const kept = later({ modes: ["resume", "lockstep"] })
     kept.request.detach(resumed)
     const other = kept.legOf("b")
     kept.request.open(other, HEAD, false)
     kept.request.resume(other, 1)
-    expect([kept.request.logStart, kept.request.heldOctets]).toEqual([0, 16])
+    expect([kept.request.start, kept.request.heldOctets]).toEqual([0, 16])
   })
 
   test("gives its client no second credit for what an earlier one took", () => {
@@ -212,7 +233,7 @@ describe("a later leg", () => {
   })
 
   test("opened ended has nothing to come", () => {
-    const { request, downstream, legOf, take } = later({ modes: ["restart"], restartWith: "none" })
+    const { request, downstream, legOf, take } = later({ modes: ["restart"], restartWith: "last" })
     downstream.remoteEnded = true
     request.detach(request.restart("none"))
     request.open(legOf("b"), HEAD, false)
@@ -259,6 +280,33 @@ describe("the request of a leg may be ended though the client goes on", () => {
   })
 })
 
+describe("where nothing is to be kept", () => {
+  test("what was taken leaves once the head is here: until then a leg that is refused begins anew with it", () => {
+    const { request, begin, budget, legOf, send, take } = bedOf({ keepOctets: 0 })
+    const leg = legOf("a", 4)
+    request.open(leg, HEAD, false)
+    send(leg, message("one"))
+    request.sent(4)
+    expect([request.isReplayable, request.heldOctets]).toEqual([true, 8])
+    begin()
+    expect([request.isReplayable, request.heldOctets, request.start, budget.octets]).toEqual([false, 0, 1, 0])
+    send(leg, message("two"))
+    expect([request.heldOctets, request.start, request.sentMessages]).toEqual([8, 1, 1])
+    request.sent(4)
+    expect([request.heldOctets, request.start, request.sentMessages]).toEqual([0, 2, 2])
+    // What no leg has taken stays.
+    send(null, message("three"))
+    expect([request.heldOctets, request.start, request.sentMessages]).toEqual([10, 2, 2])
+    take()
+    request.detach(resumed)
+    const next = legOf("b")
+    request.open(next, HEAD, false)
+    request.resume(next, 2)
+    expect(take()).toEqual(["b open", "b |three", "credit 10"])
+    expect([request.heldOctets, request.start, budget.octets]).toEqual([0, 3, 0])
+  })
+})
+
 describe("where memory is short", () => {
   /** Everything that may go goes. */
   const press = (budget: BufferBudget): void => {
@@ -278,7 +326,7 @@ describe("where memory is short", () => {
     const { request, budget } = sent({ modes: ["resume", "restart"], restartWith: "first" })
     expect([request.heldOctets, request.isReplayable]).toEqual([16, true])
     press(budget)
-    expect([request.heldOctets, request.isReplayable, request.logStart]).toEqual([0, false, 1])
+    expect([request.heldOctets, request.isReplayable, request.start]).toEqual([0, false, 1])
     expect(request.first).toBe(null)
     expect(budget.octets).toBe(0)
   })
@@ -289,7 +337,7 @@ describe("where memory is short", () => {
     send(leg, message("two"))
     expect(request.heldOctets).toBe(8)
     press(budget)
-    expect([request.heldOctets, request.logStart]).toEqual([0, 2])
+    expect([request.heldOctets, request.start]).toEqual([0, 2])
   })
 
   test("what waits for another leg stays", () => {
@@ -348,5 +396,5 @@ test("a client waits for room no longer: the oldest leave", () => {
   for (const text of ["one", "two"]) send(leg, message(text))
   take()
   request.speedUp()
-  expect([take(), request.logStart, request.isFull]).toEqual([["credit 6"], 1, false])
+  expect([take(), request.start, request.isFull]).toEqual([["credit 6"], 1, false])
 })

@@ -138,22 +138,46 @@ describe("the log of client messages", () => {
     }
     const logs = ["a", "b", "c"].map((letter) => {
       const log = new MessageLog(context)
-      log.push(message(letter.repeat(251)), 0, 256, 1000)
+      log.push(message(letter.repeat(507)), 0, 512, 2000)
       return log
     })
     const [a, b, c] = logs.map((log) => log.from(0)!)
     expect(a!.buffer).toBe(b!.buffer)
     expect([a, b, c].map((octets) => octets!.toString("latin1", 5))).toEqual(
-      ["a", "b", "c"].map((letter) => letter.repeat(251)),
+      ["a", "b", "c"].map((letter) => letter.repeat(507)),
     )
     expect(context.logCells.used).toBe(3)
-    logs[1]!.push(message(""), 0, 5, 1000)
+    logs[1]!.push(message(""), 0, 5, 2000)
     expect(context.logCells.used).toBe(2)
     expect(logs[1]!.from(0)!.buffer).not.toBe(a!.buffer)
-    expect(logs[1]!.from(256)).toEqual(message(""))
+    expect(logs[1]!.from(512)).toEqual(message(""))
     for (const log of logs) log.clear(0, 0)
     for (const log of logs) log.clear(0, 0)
     expect(context.logCells.used).toBe(0)
+  })
+
+  test("one that grows has a larger cell, with what was in it", () => {
+    const { log, logCells, push } = empty()
+    for (const letter of ["a", "b", "c"]) push(message(letter.repeat(95)), 0, 100)
+    expect(logCells.used).toBe(1)
+    const expected = ["a", "b", "c"].map((letter) => message(letter.repeat(95)))
+    expect(log.from(0)).toEqual(Buffer.concat(expected))
+    // The front has left, and what comes stands round the end.
+    log.trimTo(2, 200)
+    for (const letter of ["d", "e", "f"]) push(message(letter.repeat(95)), 0, 100)
+    const rest = ["c", "d", "e", "f"].map((letter) => message(letter.repeat(95)))
+    expect(log.from(200)).toEqual(Buffer.concat(rest))
+    expect(logCells.used).toBe(1)
+  })
+
+  test("one that is given up is obtained again, as new", () => {
+    const { log, budget, logCells, push } = empty()
+    push(message("one"), 0, 8)
+    log.recycle()
+    expect([budget.octets, logCells.used]).toEqual([0, 0])
+    const again = MessageLog.obtain({ budget, logCells, counters: new Counters() }, 7, 70)
+    expect(again).toBe(log)
+    expect([again.start, again.startOctet, again.length, again.from(70)]).toEqual([7, 70, 0, null])
   })
 
   test("room of its own is no larger than what is kept for long, where that fits", () => {

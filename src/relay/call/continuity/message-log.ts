@@ -1,9 +1,13 @@
 import type { Counters } from "../../../base/counters.ts"
 import type { BufferBudget } from "../../../http2/buffer-budget.ts"
 import { allocUnpooled } from "../../../http2/own-octets.ts"
-import { CELL_OCTETS, type LogCells } from "./log-cells.ts"
+import { CELL_OCTETS_MAX, type LogCells } from "./log-cells.ts"
 
 const PREFIX_OCTETS = 5
+/** Logs kept for reuse. */
+const LOGS_POOLED = 256
+
+const logPool: MessageLog[] = []
 
 /** What all logs share. */
 export interface LogContext {
@@ -26,7 +30,7 @@ export class MessageLog {
   startOctet = 0
   /** How many octets are here. */
   length = 0
-  protected readonly context: LogContext
+  #context: LogContext
   /** Null: nothing has come. */
   #octets: Buffer | null = null
   /** Where in `#octets` the ring begins, and its size. */
@@ -36,7 +40,22 @@ export class MessageLog {
   #from = 0
 
   constructor(context: LogContext) {
-    this.context = context
+    this.#context = context
+  }
+
+  /** An empty one, if possible one that was in use before: what comes begins message `start` at `startOctet`. */
+  static obtain(context: LogContext, start: number, startOctet: number): MessageLog {
+    const log = logPool.pop() ?? new MessageLog(context)
+    log.#context = context
+    log.start = start
+    log.startOctet = startOctet
+    return log
+  }
+
+  /** Gives the log up, octets and all. */
+  recycle(): void {
+    this.clear(0, 0)
+    if (logPool.length < LOGS_POOLED) logPool.push(this)
   }
 
   /** `keepOctets`: as much as is kept for long. */
@@ -51,34 +70,34 @@ export class MessageLog {
     octets.copy(room, this.#base + at, start, start + first)
     if (first < more) octets.copy(room, this.#base, start + first, end)
     this.length += more
-    this.context.budget.add(more)
+    this.#context.budget.add(more)
   }
 
   #grow(needed: number, keepOctets: number): void {
-    if (needed <= CELL_OCTETS) {
-      const { logCells } = this.context
-      this.#octets = logCells.octets
-      this.#base = logCells.take()
-      this.#size = CELL_OCTETS
-    } else this.#move(needed > keepOctets ? needed + (needed >> 2) : Math.min(2 * needed, keepOctets))
+    const isCell = needed <= CELL_OCTETS_MAX
+    if (isCell) this.#move(needed)
+    else this.#move(needed > keepOctets ? needed + (needed >> 2) : Math.min(2 * needed, keepOctets))
   }
 
-  /** To room of its own, in one piece. */
+  /** To other room, of `size` octets or a little more, in one piece. */
   #move(size: number): void {
-    const room = allocUnpooled(size)
+    const cells = this.#context.logCells.fitting(size)
+    const room = cells === null ? allocUnpooled(size) : cells.octets
+    const base = cells === null ? 0 : cells.take()
     const old = this.#octets
     if (old !== null) {
       const first = Math.min(this.length, this.#size - this.#from)
-      old.copy(room, 0, this.#base + this.#from, this.#base + this.#from + first)
-      old.copy(room, first, this.#base, this.#base + this.length - first)
+      old.copy(room, base, this.#base + this.#from, this.#base + this.#from + first)
+      old.copy(room, base + first, this.#base, this.#base + this.length - first)
     }
     this.#leaveRoom()
     this.#octets = room
-    this.#size = size
+    this.#base = base
+    this.#size = cells === null ? size : cells.size
   }
 
   #leaveRoom(): void {
-    if (this.#size === CELL_OCTETS) this.context.logCells.give(this.#octets!, this.#base)
+    if (this.#octets !== null) this.#context.logCells.fitting(this.#size)?.give(this.#octets, this.#base)
     this.#octets = null
     this.#base = 0
     this.#size = 0
@@ -127,8 +146,8 @@ export class MessageLog {
     this.#from = from < this.#size ? from : from - this.#size
     this.startOctet += octets
     this.length -= octets
-    this.context.budget.add(-octets)
-    if (this.length === 0 && this.#size > CELL_OCTETS) this.#leaveRoom()
+    this.#context.budget.add(-octets)
+    if (this.length === 0 && this.#size > CELL_OCTETS_MAX) this.#leaveRoom()
   }
 
   /** Whole messages here that end at or before `octet`. */
@@ -154,15 +173,14 @@ export class MessageLog {
   from(octet: number): Buffer | null {
     const at = octet - this.startOctet
     if (at >= this.length) return null
-    // Room of its own is larger than a cell.
-    if (this.#from + this.length > this.#size) this.#move(Math.max(this.#size, 2 * CELL_OCTETS))
+    if (this.#from + this.length > this.#size) this.#move(this.#size)
     const begin = this.#base + this.#from
     return this.#octets!.subarray(begin + at, begin + this.length)
   }
 
   /** Lets go of everything; what comes begins message `start` at `startOctet`. */
   clear(start: number, startOctet: number): void {
-    this.context.budget.add(-this.length)
+    this.#context.budget.add(-this.length)
     this.length = 0
     this.#leaveRoom()
     this.start = start

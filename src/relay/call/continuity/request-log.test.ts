@@ -20,29 +20,31 @@ function message(octets: number): Buffer {
 function bed(config: Partial<ContinuityConfig>) {
   const plan = compileContinuity({ ...defaultContinuity(), ...config })!
   const budget = new BufferBudget(defaultLimits)
-  const log = new RequestLog({ budget, counters: new Counters(), logCells: new LogCells() }, plan)
-  let taken = 0
+  const log = new RequestLog({
+    context: { budget, counters: new Counters(), logCells: new LogCells() },
+    plan,
+  })
   let credit = 0
   /** All the credit that the client was given. */
   const given = (): number => {
-    credit = Math.max(credit, Math.min(taken, log.creditMost))
+    credit = Math.max(credit, Math.min(log.taken, log.creditMost))
     return credit
   }
   /** Comes, and is taken. */
   const send = (octets: Buffer, takes = octets.length): number => {
-    log.keep(octets, 0, octets.length, taken)
-    taken += takes
+    log.add(octets, 0, octets.length)
+    log.taken += takes
     return given()
   }
   const done = (message: number): number => {
-    log.done(message, taken)
+    log.done(message)
     return given()
   }
   const speedUp = (): number => {
-    log.speedUp(taken)
+    log.speedUp()
     return given()
   }
-  return { plan, log, budget, send, done, speedUp, taken: () => taken, withheld: () => taken - credit }
+  return { plan, log, budget, send, done, speedUp, withheld: () => log.taken - credit }
 }
 
 describe("overflow: slow", () => {
@@ -198,18 +200,18 @@ describe("what leaves when more comes than is kept", () => {
     const shared = () => ({ budget: new BufferBudget(defaultLimits), logCells: new LogCells() })
     const counters = new Counters()
     const plan = compileContinuity({ ...defaultContinuity(), modes: ["resume"], keepOctets: 10 })!
-    const log = new RequestLog({ ...shared(), counters }, plan)
-    for (let taken = 0; taken < 80; taken += 20) log.keep(message(20), 0, 20, taken)
+    const log = new RequestLog({ context: { ...shared(), counters }, plan })
+    for (; log.taken < 80; log.taken += 20) log.add(message(20), 0, 20)
     expect(counters.get("continuity_log_exceeded")).toBe(1)
     const none = new Counters()
     const restart = compileContinuity({ ...defaultContinuity(), modes: ["restart"], restartWith: "none" })!
-    const other = new RequestLog({ ...shared(), counters: none }, restart)
-    for (let taken = 0; taken < 80; taken += 20) other.keep(message(20), 0, 20, taken)
+    const other = new RequestLog({ context: { ...shared(), counters: none }, plan: restart })
+    for (; other.taken < 80; other.taken += 20) other.add(message(20), 0, 20)
     expect([none.get("continuity_log_exceeded"), other.start]).toEqual([0, 3])
   })
 
   test("a message that is larger than what is kept leaves as it is sent, its rest too", () => {
-    const { log, send, taken } = bed({ modes: ["resume"], keepOctets: 30 })
+    const { log, send } = bed({ modes: ["resume"], keepOctets: 30 })
     send(message(10))
     const large = message(200)
     send(large.subarray(0, 40))
@@ -222,7 +224,7 @@ describe("what leaves when more comes than is kept", () => {
       0, 2, 210, 210, 210,
     ])
     send(message(8))
-    expect([log.heldOctets, log.octetOf(2), log.wholeMessages(taken())]).toEqual([8, 210, 3])
+    expect([log.heldOctets, log.octetOf(2), log.sentMessages]).toEqual([8, 210, 3])
   })
 
   test("all of it, between two messages, begins with the next", () => {
