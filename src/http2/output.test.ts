@@ -3,8 +3,8 @@ import { Flag, FrameType } from "./frame/types.ts"
 import { NO_OUTPUT, Output, type OutputChunk, recycleChunk } from "./output.ts"
 
 const SMALL = 4096
-const LARGE = 65_536
-const MUCH = 131_072
+const LARGE = 131_072
+const MUCH = LARGE - 16_384 - 9
 
 function output() {
   const calls: string[] = []

@@ -32,9 +32,23 @@ export class RealKubernetes implements KubernetesSubject {
     this.#etcdUrl = `http://127.0.0.1:${etcdPort}`
     this.access = {
       baseUrl: `https://127.0.0.1:${port}`,
-      tls: () => ({ ca: readFileSync(join(directory, "apiserver.crt"), "utf8") }),
+      tls: () => ({ ca: this.ca }),
       headers: () => ({ authorization: `Bearer ${TOKEN}` }),
     }
+  }
+
+  get baseUrl(): string {
+    return this.access.baseUrl
+  }
+
+  /** Of one who may do all. */
+  get token(): string {
+    return TOKEN
+  }
+
+  /** PEM. */
+  get ca(): string {
+    return readFileSync(join(this.#directory, "apiserver.crt"), "utf8")
   }
 
   static async start(program: string, etcd: string, t: Finishing): Promise<RealKubernetes> {

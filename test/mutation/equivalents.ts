@@ -674,7 +674,7 @@ export const equivalents: readonly Equivalents[] = [
     why: POOL,
     at: {
       "const POOLED_SMALL = 512": ["512 → 513"],
-      "const POOLED_LARGE = 128": ["128 → 129"],
+      "const POOLED_LARGE = 64": ["64 → 65"],
       "if (smallPool.length < POOLED_SMALL)": [
         "smallPool.length < POOLED_SMALL → true",
         "smallPool.length < POOLED_SMALL → (smallPool.length) <= (POOLED_SMALL)",

@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os"
 import type { JsonClient } from "../../../src/net/json-client.ts"
 import { type Child, freePort, start } from "../child.ts"
 import type { Defer } from "../scope.ts"
@@ -25,6 +26,12 @@ interface Pod {
   readonly child: Child
 }
 
+/** Of this machine: a real API server refuses loopback in EndpointSlices. */
+function ownAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  return all.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1"
+}
+
 const LOOK_MS = 300
 const ASK_TIMEOUT_MS = 10_000
 /** Where the echo server of the conformance tests listens in its image, and how that is told. */
@@ -41,6 +48,7 @@ const CONTAINER_PORTS = [
 export class Kubelet {
   readonly #client: JsonClient
   readonly #program: string
+  readonly #address = ownAddress()
   readonly #pods = new Map<string, Pod>()
   readonly #slices = new Map<string, string>()
   readonly #stopping = new AbortController()
@@ -112,7 +120,7 @@ export class Kubelet {
         ports: spec.ports.map(({ name: port = "", port: number, targetPort = number }) => {
           return { name: port, port: ports.get(targetPort) ?? targetPort, protocol: "TCP" }
         }),
-        endpoints: [{ addresses: ["127.0.0.1"], conditions: { ready: true } }],
+        endpoints: [{ addresses: [this.#address], conditions: { ready: true } }],
       }
       const text = JSON.stringify(slice)
       const sliceName = `${name}-${pod.split("/")[1]}`

@@ -1,6 +1,7 @@
 /**
- * The Gateway API's own conformance tests, through `sluice controller`. The API server is the one that a kubeconfig in
- * SLUICE_TEST_KUBECONFIG leads to, or else the stand-in for one; in place of kubelet stands `Kubelet`.
+ * The Gateway API's own conformance tests, through `sluice controller`. The API server is a stand-in for one, or a real one: that
+ * to which a kubeconfig in SLUICE_TEST_KUBECONFIG leads, or else the kube-apiserver of PATH with the etcd of PATH. In place of
+ * kubelet stands `Kubelet`.
  */
 import { readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -8,9 +9,10 @@ import { fileURLToPath } from "node:url"
 import { parseAllDocuments } from "yaml"
 import { kubeconfigAccess } from "../../../src/control/discovery/kubernetes-access.ts"
 import { JsonClient } from "../../../src/net/json-client.ts"
+import { RealKubernetes } from "../../interop-discovery/real-kubernetes.ts"
 import { type ApiObject, StandInApi } from "../../support/stand-ins/kubernetes-api.ts"
 import { collectionOf } from "../../support/stand-ins/kubernetes-kinds.ts"
-import { run, start } from "../child.ts"
+import { installed, run, start } from "../child.ts"
 import { goProgram, goSource } from "../go-modules.ts"
 import { type FailedCase, type SuiteContext, type SuiteResult, Unavailable } from "../result.ts"
 import { type Defer, scope, temporaryDirectory } from "../scope.ts"
@@ -31,6 +33,7 @@ const FEATURES = {
 export async function gatewayApi(
   { through }: SuiteContext,
   profile: keyof typeof FEATURES,
+  api: "stand-in" | "real",
 ): Promise<SuiteResult> {
   if (through !== "sluice") throw new Unavailable(`${through} is no controller of the Gateway API`)
   if (process.getuid?.() !== 0)
@@ -40,7 +43,7 @@ export async function gatewayApi(
   const source = await goSource(MODULE, "gateway")
   return scope(async (defer) => {
     const directory = await temporaryDirectory(defer)
-    const kubeconfig = process.env.SLUICE_TEST_KUBECONFIG ?? (await startStandIn(directory, defer))
+    const kubeconfig = await (api === "real" ? realApi(directory, defer) : startStandIn(directory, defer))
     const { baseUrl, headers, tls } = kubeconfigAccess(kubeconfig, () => performance.now())
     const client = new JsonClient({ baseUrl, tls: () => tls, ...(headers && { headers }) })
     defer(async () => client.close())
@@ -68,12 +71,35 @@ async function startStandIn(directory: string, defer: Defer): Promise<string> {
   const api = new StandInApi()
   await api.listen({ onTestFinished: (finish) => defer(async () => finish()) })
   api.apply({ apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } })
+  return writeKubeconfig(directory, { server: api.baseUrl }, "t")
+}
+
+/** @returns the path of a kubeconfig. Errors: `Unavailable`, where there is no API server */
+async function realApi(directory: string, defer: Defer): Promise<string> {
+  const given = process.env.SLUICE_TEST_KUBECONFIG
+  if (given !== undefined) return given
+  const program = await onPath("kube-apiserver", ["--version"])
+  const etcd = await onPath("etcd", ["--version"])
+  const real = await RealKubernetes.start(program, etcd, {
+    onTestFinished: (finish) => defer(async () => finish()),
+  })
+  const { baseUrl: server, token, ca } = real
+  const data = Buffer.from(ca).toString("base64")
+  return writeKubeconfig(directory, { server, "certificate-authority-data": data }, token)
+}
+
+async function onPath(name: string, args: string[]): Promise<string> {
+  if (await installed(name, args)) return name
+  throw new Unavailable(`no ${name} on PATH, and no kubeconfig in SLUICE_TEST_KUBECONFIG`)
+}
+
+async function writeKubeconfig(directory: string, cluster: object, token: string): Promise<string> {
   const path = join(directory, "kubeconfig")
   const config = {
     apiVersion: "v1",
     kind: "Config",
-    clusters: [{ name: "c", cluster: { server: api.baseUrl } }],
-    users: [{ name: "u", user: { token: "t" } }],
+    clusters: [{ name: "c", cluster }],
+    users: [{ name: "u", user: { token } }],
     contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
     "current-context": "x",
   }

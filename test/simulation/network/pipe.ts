@@ -127,7 +127,8 @@ export class Pipe {
     while (this.#writes.length > 0 && this.#carriedOctets < this.#conditions.capacityOctets) {
       const write = this.#writes[0]!
       const room = this.#conditions.capacityOctets - this.#carriedOctets
-      const length = this.#cut(Math.min(room, write.octets.length - write.at))
+      // A segment is never more than one read takes.
+      const length = this.#cut(Math.min(room, READ_OCTETS, write.octets.length - write.at))
       if (length > 0) this.#carry(Buffer.from(write.octets.subarray(write.at, write.at + length)))
       write.at += length
       if (write.at < write.octets.length) continue
