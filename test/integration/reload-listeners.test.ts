@@ -72,20 +72,35 @@ describe("a listener that a reload takes away", () => {
     socket.on("data", (octets: Buffer) => (heard += octets.toString()))
     socket.on("close", () => (isClosed = true))
     const request = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a.test\r\n\r\n`
-    socket.write(request("/live"))
+    // In one write: whoever has the first has read the second.
+    socket.write(request("/live") + request("/who"))
     const live = await shop.stream()
     await reload()
-    socket.write(request("/who"))
-    await eventually(
-      () => bed.balancer.snapshot().streams.length + bed.records.length === 2,
-      () => "the second request came",
-    )
     answerOk(live)
     await eventually(
       () => isClosed,
       () => `closed after ${heard}`,
     )
     expect(heard).toMatch(/\r\nconnection: close\r\n.*\r\npublic$/is)
+  })
+
+  test("HTTP/1.1: a client that waits for its answer is told that it is the last", async (t) => {
+    const { bed, shop, reload } = await start(t)
+    const socket = connect(bed.port, "127.0.0.1")
+    t.onTestFinished(() => void socket.destroy())
+    let heard = ""
+    let isClosed = false
+    socket.on("data", (octets: Buffer) => (heard += octets.toString()))
+    socket.on("close", () => (isClosed = true))
+    socket.write("GET /live HTTP/1.1\r\nHost: a.test\r\n\r\n")
+    const live = await shop.stream()
+    await reload()
+    answerOk(live)
+    await eventually(
+      () => isClosed,
+      () => `closed after ${heard}`,
+    )
+    expect(heard).toMatch(/^HTTP\/1.1 200 .*\r\nconnection: close\r\n/is)
   })
 
   test("one that is idle is closed at once, whatever it speaks", async (t) => {

@@ -1259,9 +1259,10 @@ export const equivalents: readonly Equivalents[] = [
     file: "relay/route/compile.ts",
     why: "a name without a group is left out behind it, and a regex without one keeps nothing",
     at: {
-      '.filter((name) => name.startsWith("~") && name.includes("("))': [
-        'name.startsWith("~") && name.includes("(") → true',
-        'name.startsWith("~") → true',
+      'if (!names.some((name) => isRegex(name) && name.includes("("))) return []': [
+        '!names.some((name) => isRegex(name) && name.includes("(")) → false',
+        'isRegex(name) && name.includes("(") → true',
+        'isRegex(name) → true',
         'name.includes("(") → true',
       ],
       'if (match.kind === "regex" && match.pattern.includes("("))': ['match.pattern.includes("(") → true'],

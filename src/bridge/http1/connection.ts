@@ -282,7 +282,7 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
     this.#stream = null
     if (owner !== null) this.streams.delete(owner)
     this.#idleSinceMs = this.options.context.clock.now()
-    if (isReusable && !this.#isDraining) this.#input.goOn()
+    if (isReusable && (!this.#isDraining || this.#input.hasAhead)) this.#input.goOn()
     else this.#end()
   }
 
@@ -307,6 +307,8 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
 
   drain(): void {
     this.#isDraining = true
+    // What was sent before anybody was told is served: the next request is the last then.
+    if (!this.#input.hasAhead) this.#stream?.drain()
     // A request whose head has begun is answered first.
     if (this.streams.size === 0 && this.#headSinceMs < 0) this.#end()
   }

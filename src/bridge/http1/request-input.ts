@@ -56,6 +56,11 @@ export class RequestInput {
     return ahead !== null && (this.#isHeld || ahead.length >= this.#options.bounds.octetsMax)
   }
 
+  /** Something came that is not looked at yet. */
+  get hasAhead(): boolean {
+    return this.#ahead !== null
+  }
+
   /** Read, and not looked at or not whole. */
   get heldOctets(): number {
     return (this.#ahead?.capacity ?? 0) + this.#head.octets

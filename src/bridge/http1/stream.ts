@@ -154,6 +154,11 @@ export class Http1Stream implements DownstreamStream {
     this.#isPersistent = false
   }
 
+  /** No other request is to follow. A client that was told otherwise is let go once this one is over. */
+  drain(): void {
+    if (!this.#isHeadSent) this.#isPersistent = false
+  }
+
   reset(code: number): void {
     if (this.isClosed) return
     if (!this.localEnded && !this.#isHeadSent && !this.#isUnanswered) this.#answerReset(code)
