@@ -20,7 +20,8 @@ function bedOf(config: Partial<ContinuityConfig> = {}) {
   const downstream = { remoteEnded: false, consume: (octets: number) => lines.push(`credit ${octets}`) }
   const budget = new BufferBudget(resolveLimits({}).limits)
   let full = 0
-  const context = { budget, counters: new Counters(), logCells: new LogCells() }
+  const counters = new Counters()
+  const context = { budget, counters, logCells: new LogCells() }
   const owner = {
     downstream: downstream as never,
     context,
@@ -74,6 +75,7 @@ function bedOf(config: Partial<ContinuityConfig> = {}) {
     turnOff,
     downstream,
     budget,
+    counters,
     legOf,
     send,
     full: () => full,
@@ -338,6 +340,25 @@ describe("where memory is short", () => {
     expect(request.heldOctets).toBe(8)
     press(budget)
     expect([request.heldOctets, request.start]).toEqual([0, 2])
+  })
+
+  test("the first message goes too, though a later leg has nothing else to be sent", () => {
+    const { request, budget, begin, legOf, take } = sent({ modes: ["restart"], restartWith: "first" })
+    begin()
+    request.detach(request.restart("first"))
+    request.open(legOf("b"), HEAD, false)
+    expect([request.heldOctets, request.from(8)]).toEqual([8, null])
+    take()
+    press(budget)
+    expect([request.heldOctets, request.first, budget.octets]).toEqual([0, null, 0])
+    expect(take()).toEqual([])
+  })
+
+  test("a log that all has left loses nothing", () => {
+    const { request, budget, counters } = sent({ modes: ["resume"] })
+    request.done(1)
+    press(budget)
+    expect(counters.get("continuity_log_exceeded")).toBe(0)
   })
 
   test("what waits for another leg stays", () => {

@@ -208,7 +208,7 @@ export class LoggedRequest extends RequestLog<LogOwner> implements CallRequest, 
 
   /** All that is kept has been given to a leg. */
   protected mayReclaim(): void {
-    if (!this.isEmpty) this.owner.context.budget.reclaimable(this)
+    if (this.heldOctets > 0) this.owner.context.budget.reclaimable(this)
   }
 
   reclaim(): void {

@@ -55,10 +55,6 @@ export class RequestLog<Owner extends RequestLogOwner = RequestLogOwner> {
     return this.#kept === null ? this.#whole : this.#kept.start
   }
 
-  get isEmpty(): boolean {
-    return this.#kept === null || this.#kept.length === 0
-  }
-
   get heldOctets(): number {
     return (this.#kept === null ? 0 : this.#kept.length) + (this.first === null ? 0 : this.first.length)
   }
@@ -214,11 +210,12 @@ export class RequestLog<Owner extends RequestLogOwner = RequestLogOwner> {
 
   /** Lets go of all that is kept; only where a leg is sent everything. */
   drop(): void {
+    if (this.#kept === null) return
     this.overflown()
     const cutter = this.#rare!.cutter
-    if (cutter === null || cutter.isAtBoundary) this.#kept?.clear(this.#whole, this.received)
+    if (cutter === null || cutter.isAtBoundary) this.#kept.clear(this.#whole, this.received)
     else if (cutter.messageOctets > 0)
-      this.#kept?.clear(this.#whole + 1, this.unfinished + cutter.messageOctets)
+      this.#kept.clear(this.#whole + 1, this.unfinished + cutter.messageOctets)
     this.settle()
   }
 
