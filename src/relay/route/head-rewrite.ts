@@ -227,10 +227,12 @@ export class ResponseRewrite {
   addTo(list: HeaderList, status: number, record: StreamRecord, env: TemplateEnvironment): HeaderList {
     if (this.#isConstant) return list
     const before = record.responseHeaders
-    const added = this.#addedTo(list, status, record, env)
-    // What is sent in the end is noted where it is sent.
-    record.responseHeaders = before
-    return added
+    try {
+      return this.#addedTo(list, status, record, env)
+    } finally {
+      // What is sent in the end is noted where it is sent.
+      record.responseHeaders = before
+    }
   }
 
   /** While templates are rendered the record has the answer as far as it is made: nginx's `$sent_http_*`. */
