@@ -730,9 +730,22 @@ const rows = {
     per: "process",
     stops: "hundreds that ask for all streams and do not read fill the memory of the control side",
     effect:
-      "of those that have read nothing for a second the ones that did so longest are closed (`admin_readers_dropped`); where there are none, long answers (`/streams`, `/clusters`, `/metrics`, `/config`, `/config_dump`, `/xds`) are 503 until some of it was read",
+      "of those that have stood still for `adminStalledMs` the ones that did so longest are closed (`admin_readers_dropped`); where there are none, long answers (`/streams`, `/clusters`, `/metrics`, `/config`, `/config_dump`, `/xds`) are 503 until some of it was read",
     source: "own; 10,000 streams are some 5 MB",
     counter: "admin_answers_exceeded",
+  },
+  adminStalledMs: {
+    counts:
+      "how long nothing of an answer of the admin API may leave the process while another needs its room. It leaves in parts as large as a third of what the kernel keeps of a connection, so a steady reader of 1 MB/s is seen to read each 1.5 s, one of 300 kB/s each 5 s",
+    value: 10_000,
+    unit: "ms",
+    min: 100,
+    max: HOUR_MS,
+    per: "connection",
+    stops: "readers that stopped take the room of all answers",
+    effect: "once `adminAnswersOctets` is reached and another asks, the connection is closed",
+    source: "own",
+    counter: "admin_readers_dropped",
   },
   adminUnreadMs: {
     counts: "how long nothing of an answer of the admin API may be read",

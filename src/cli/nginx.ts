@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { isAbsolute, join } from "node:path"
 import { VERSION } from "../base/version.ts"
 import { type LoadedConfig, loadConfig } from "../config/load.ts"
-import { type ConfigFiles, diskFiles } from "../config/nginx/include.ts"
+import { type ConfigFiles, rereadableFiles } from "../config/nginx/include.ts"
 import { messageOf, type Problem } from "../config/problem.ts"
 import { prepare } from "./prepare.ts"
 import { run } from "./run.ts"
@@ -74,7 +74,8 @@ export async function nginx(args: readonly string[], io: NginxProcess = nginxPro
     return 0
   }
   const path = isAbsolute(switches.file) ? switches.file : join(switches.prefix, switches.file)
-  const load = (file: string): LoadedConfig => loadConfig(file, withDirectives(file, switches.directives))
+  const files = withDirectives(path, switches.directives)
+  const load = (file: string): LoadedConfig => loadConfig(file, files)
   if (switches.signal !== null) return signal(switches.signal, path, load, io)
   return switches.isTest ? test(path, load, switches, io) : io.run(path, load)
 }
@@ -141,11 +142,12 @@ function take(switches: Switches, letter: string, value: string): string | null 
 
 /** The main file with what `-g` says behind it. */
 function withDirectives(path: string, directives: string): ConfigFiles {
-  if (directives === "") return diskFiles
+  const files = rereadableFiles()
+  if (directives === "") return files
   const more = Buffer.from(`\n${directives}`)
   return {
-    ...diskFiles,
-    read: (file) => (file === path ? Buffer.concat([diskFiles.read(file), more]) : diskFiles.read(file)),
+    ...files,
+    read: (file) => (file === path ? Buffer.concat([files.read(file), more]) : files.read(file)),
   }
 }
 

@@ -1,6 +1,7 @@
 import { Argument, Command, CommanderError } from "commander"
 import { VERSION } from "../base/version.ts"
 import type { LoadedConfig } from "../config/load.ts"
+import type { ConfigFiles } from "../config/nginx/include.ts"
 import { addAdminCommands } from "./admin/commands.ts"
 import { wantsColor } from "./colors.ts"
 import { completion, SHELLS, type Shell } from "./completion.ts"
@@ -345,11 +346,18 @@ export async function main(): Promise<void> {
 /** For one look at a file. */
 async function loadOnceBy(path: string, servesWhatRuns: boolean): Promise<(path: string) => LoadedConfig> {
   const { isYamlFile, loadWith } = await import("../config/load-with.ts")
-  if (isYamlFile(path)) return loadBy(servesWhatRuns)
-  return (asked) => loadWith(null, asked, undefined, undefined, { servesWhatRuns })
+  const { rereadableFiles } = await import("../config/nginx/include.ts")
+  const files = rereadableFiles()
+  if (isYamlFile(path, files)) return loadBy(servesWhatRuns, files)
+  return (asked) => loadWith(null, asked, files, undefined, { servesWhatRuns })
 }
 
-async function loadBy(servesWhatRuns: boolean): Promise<(path: string) => LoadedConfig> {
+async function loadBy(
+  servesWhatRuns: boolean,
+  given: ConfigFiles | null = null,
+): Promise<(path: string) => LoadedConfig> {
   const { loadConfig } = await import("../config/load.ts")
-  return (path) => loadConfig(path, undefined, undefined, { servesWhatRuns })
+  const { rereadableFiles } = await import("../config/nginx/include.ts")
+  const files = given ?? rereadableFiles()
+  return (path) => loadConfig(path, files, undefined, { servesWhatRuns })
 }

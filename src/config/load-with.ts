@@ -74,13 +74,10 @@ function isYaml(path: string, text: string): boolean {
   return YAML_EXTENSIONS.has(extname(path).toLowerCase()) || YAML_START.test(text)
 }
 
-/** By which YAML is told from nginx.conf. */
-const START_OCTETS = 4096
-
-/** Whether a reader of YAML is needed for a file of this machine. */
-export function isYamlFile(path: string): boolean {
+/** Whether a reader of YAML is needed for a file. It is read for that: `files` must give it again. */
+export function isYamlFile(path: string, files: ConfigFiles): boolean {
   try {
-    return isYaml(path, decode(diskFiles.read(path).subarray(0, START_OCTETS)))
+    return isYaml(path, decode(files.read(path)))
   } catch {
     // Reading it says why it cannot be read.
     return false

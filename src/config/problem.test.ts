@@ -80,6 +80,17 @@ test.each([
   expect(nearest(word, ["listen", "server_name", "grpc_pass"])).toBe(expected)
 })
 
+test.each([
+  ["access", "access_log"],
+  ["access_log_inter", "access_log_interval"],
+  ["access_log_interval_in_seconds", "access_log_interval"],
+  ["access_log_to_there", "access_log"],
+])("of several that begin as %s it is %s", (word, expected) => {
+  const candidates = ["access_log_interval", "access_log", "access_log_format"]
+  expect(nearest(word, candidates)).toBe(expected)
+  expect(nearest(word, candidates.toReversed())).toBe(expected)
+})
+
 test("nothing near is no question", () => {
   expect(didYouMean("zzz", ["listen"])).toBeNull()
 })

@@ -95,31 +95,35 @@ const BEGINNING = 5
 
 /**
  * The candidate that `word` was most likely meant to be, or null when none is close: within a third of its length,
- * counting a swap of neighbours as one mistake; else the longest that begins as it does, one within the other, as `token`
- * of `tokenFile`. Cost: O(candidates x length²), for words under 64 characters.
+ * counting a swap of neighbours as one mistake; else the one nearest in length that begins as it does, one within the other, as
+ * `token` of `tokenFile`. Cost: O(candidates x length²), for words under 64 characters.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   if (word.length === 0 || word.length > 64) return null
   const allowed = Math.max(1, Math.floor(word.length / 3))
   let best: string | null = null
   let bestDistance = allowed + 1
-  let longest: string | null = null
+  let beginning: string | null = null
   for (const candidate of candidates) {
     const isWithin = word.startsWith(candidate) || candidate.startsWith(word)
     if (
       isWithin &&
       Math.min(word.length, candidate.length) >= BEGINNING &&
-      candidate.length > (longest?.length ?? 0)
+      (beginning === null || lengthBetween(word, candidate) < lengthBetween(word, beginning))
     )
-      longest = candidate
-    if (Math.abs(candidate.length - word.length) >= bestDistance) continue
+      beginning = candidate
+    if (lengthBetween(word, candidate) >= bestDistance) continue
     const distance = editDistance(word, candidate)
     if (distance < bestDistance) {
       best = candidate
       bestDistance = distance
     }
   }
-  return best ?? longest
+  return best ?? beginning
+}
+
+function lengthBetween(a: string, b: string): number {
+  return Math.abs(a.length - b.length)
 }
 
 /** `did you mean "listen"?`, or null when nothing is near. */

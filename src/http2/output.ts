@@ -181,7 +181,7 @@ export class Output {
     }
   }
 
-  /** Octets as they are: the client preface, and all of HTTP/1.1. */
+  /** Octets as they are: the client preface, and what HTTP/1.1 has as octets. Its heads are `text`. */
   raw(octets: Buffer, start = 0, end = octets.length): void {
     this.#append(octets, start, end)
     if (this.#waiting >= MUCH_OCTETS) this.#host.onMuchOutput()

@@ -1262,7 +1262,7 @@ export const equivalents: readonly Equivalents[] = [
       'if (!names.some((name) => isRegex(name) && name.includes("("))) return []': [
         '!names.some((name) => isRegex(name) && name.includes("(")) → false',
         'isRegex(name) && name.includes("(") → true',
-        'isRegex(name) → true',
+        "isRegex(name) → true",
         'name.includes("(") → true',
       ],
       'if (match.kind === "regex" && match.pattern.includes("("))': ['match.pattern.includes("(") → true'],

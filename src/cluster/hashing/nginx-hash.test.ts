@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { request } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { describe, expect, test } from "vitest"
+import { describe, expect, onTestFinished, test, vi } from "vitest"
 import { isInstalled, startNginx } from "../../../test/support/nginx.ts"
 import { atOnce } from "../../base/steps.ts"
 import { readNginxConfig } from "../../config/nginx/read.ts"
@@ -142,4 +142,14 @@ test("the addresses of one name share its place on the ring", () => {
   const ring = atOnce(KetamaRing.make(["a:1", "b:1", "a:1"], [1, 1, 1]))
   const servers = new Set(Array.from({ length: 500 }, (_, i) => ring.pick(Buffer.from(`k${i}`), (s) => s)))
   expect(servers).toEqual(new Set([0, 1]))
+})
+
+test("a ring keeps no room for addresses that make no points", () => {
+  const points = 160 * 3
+  // What is made on the way, and spent, has the same room.
+  const made = vi.spyOn(Buffer, "allocUnsafeSlow")
+  onTestFinished(() => made.mockRestore())
+  const names = ["a:1", ...Array.from({ length: 1000 }, () => "b:1")]
+  atOnce(KetamaRing.make(names, [1, 2, ...Array.from({ length: 999 }, () => 100)]))
+  expect(made.mock.calls.map(([octets]) => octets)).toEqual(Array.from({ length: 4 }, () => points * 4))
 })

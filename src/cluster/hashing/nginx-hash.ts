@@ -80,20 +80,22 @@ export class KetamaRing {
 
   /** `names`: as the file writes the servers, port included. Those of one name, its addresses, are one server here. */
   static *make(names: readonly string[], weights: readonly number[]): Steps<KetamaRing> {
-    const most = weights.reduce((sum, weight) => sum + weight, 0) * POINTS_PER_WEIGHT
+    const firstOf = new Map<string, number>()
+    let most = 0
+    for (const [index, name] of names.entries()) {
+      if (firstOf.has(name)) continue
+      firstOf.set(name, index)
+      most += weights[index]! * POINTS_PER_WEIGHT
+    }
     const { hashes, values: servers } = roomFor(most)
     let count = 0
-    const firstOf = new Map<string, number>()
-    for (const [index, name] of names.entries()) {
-      const server = firstOf.get(name) ?? index
-      firstOf.set(name, server)
-      if (server !== index) continue
+    for (const [name, index] of firstOf) {
       const base = crc32(hostAndPort(name))
       let hash = 0
       for (let i = weights[index]! * POINTS_PER_WEIGHT; i > 0; i--) {
         hash = crc32OfWord(hash, base)
         hashes[count] = hash
-        servers[count++] = server
+        servers[count++] = index
         if (count % POINTS_PER_STEP === 0) yield
       }
     }

@@ -1,5 +1,5 @@
 /** Puts included files in the place of `include`. */
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, statSync } from "node:fs"
 import { dirname, isAbsolute, join } from "node:path"
 import type { Directive, Word } from "./ast.ts"
 import { expandGlob, isGlob } from "./glob.ts"
@@ -23,6 +23,24 @@ export const diskFiles: ConfigFiles = {
       return []
     }
   },
+}
+
+/**
+ * As `diskFiles`, for who asks more than once. A pipe (`/dev/stdin`, `<(…)`) is empty the second time: what is no regular
+ * file is read once, and stays as it was.
+ */
+export function rereadableFiles(): ConfigFiles {
+  const piped = new Map<string, Uint8Array>()
+  return {
+    ...diskFiles,
+    read(path) {
+      const known = piped.get(path)
+      if (known !== undefined) return known
+      const octets = diskFiles.read(path)
+      if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) piped.set(path, octets)
+      return octets
+    },
+  }
 }
 
 /** Bounds of one configuration, includes counted each time: against loops, and against reading a disk by mistake. */

@@ -89,7 +89,7 @@ test("those that have stood still for longest give way, no more of them than it 
     await answered(octets)
     clock.advance(100)
   }
-  clock.advance(2000)
+  clock.advance(10_000)
   // The first is being read.
   asked[0]!.response.emit("drain")
   await answered(250)
@@ -97,6 +97,28 @@ test("those that have stood still for longest give way, no more of them than it 
   expect(asked.map(({ response }) => response.destroyed)).toEqual([false, true, false, false, false])
   expect(counters.get("admin_readers_dropped")).toBe(1)
   expect(counters.get("admin_answers_exceeded")).toBe(0)
+})
+
+test("who reads slowly keeps its place: the kernel takes a third of what it keeps at a time", async () => {
+  const { counters, clock, finish, ask } = bed()
+  const slow = ask(1000)
+  await Promise.resolve()
+  finish.shift()!()
+  await slow.done
+  // At 300 kB/s.
+  for (let part = 0; part < 3; part++) {
+    clock.advance(4500)
+    await expect(ask(1).done).rejects.toMatchObject({ status: 503 })
+    slow.response.emit("drain")
+  }
+  expect(slow.response.destroyed).toBe(false)
+  clock.advance(defaultLimits.adminStalledMs)
+  const other = ask(1)
+  await Promise.resolve()
+  finish.shift()!()
+  await other.done
+  expect(slow.response.destroyed).toBe(true)
+  expect(counters.get("admin_readers_dropped")).toBe(1)
 })
 
 test("an answer whose client leaves while it is made waits for nobody", async () => {

@@ -13,14 +13,12 @@ export interface AdminBounds {
 
 /** Long answers that are made at once: each is some megabytes until it is text. Others wait for their turn. */
 const MADE_AT_ONCE = 4
-/** Who has read nothing of an answer for so long gives way to who asks, where the room for answers is taken. */
-const STALLED_MS = 1000
 
 /** An answer on its way to who asked. */
 interface Unread {
   readonly response: ServerResponse
   readonly octets: number
-  /** When some of it was read last. */
+  /** When a piece of it went to the kernel last. */
   readMs: number
 }
 
@@ -75,7 +73,7 @@ export class LongAnswers {
     const { limits, counters, clock } = this.#bounds
     if (this.#unreadOctets < limits.adminAnswersOctets) return
     for (const unread of [...this.#unread].toSorted((one, other) => one.readMs - other.readMs)) {
-      if (clock.now() - unread.readMs < STALLED_MS) break
+      if (clock.now() - unread.readMs < limits.adminStalledMs) break
       counters.add(counterIds.admin_readers_dropped)
       this.#forget(unread)
       unread.response.destroy()

@@ -46,7 +46,9 @@ export interface AdminRoute {
   readonly body?: z.ZodType
   /** Its answers may be megabytes: they are made a few at once. */
   readonly isLong?: boolean
-  /** Its answers may be megabytes, and are made without a wait: there must be room for them, and no turn. */
+  /**
+   * Its answers may be megabytes, and who asks while one is made has the same: there must be room for them, and no turn.
+   */
   readonly isLarge?: boolean
   /** A shape of JSON; or another type of content. */
   readonly answer: z.ZodType | { readonly contentType: string; readonly description: string }

@@ -153,7 +153,7 @@ test("who reads nothing gives way to who asks, who reads slowly does not", async
     () => "the second answer",
   )
   // Neither stands still for long yet: there is no room.
-  clock.advance(500)
+  clock.advance(9500)
   expect(await askAdmin(port, "/b")).toMatchObject({ status: 503 })
   await counted("admin_answers_exceeded", 1)
   clock.advance(600)

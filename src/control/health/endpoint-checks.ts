@@ -44,6 +44,8 @@ export class EndpointChecks {
   }
 
   async #check(): Promise<void> {
+    // While it is under way there is no timer, and none begins another.
+    this.#timer = null
     const done = await this.#options.turn()
     let verdict: Verdict = null
     try {
@@ -71,7 +73,6 @@ export class EndpointChecks {
       return this.#took({ health: "unhealthy", against: 0 }, `it says ${statusName(status)}`)
     if (this.#state.health === "healthy" || this.#timer === null) return
     this.#timer.cancel()
-    this.#timer = null
     void this.#check()
   }
 

@@ -365,6 +365,15 @@ describe("a bug", () => {
     expect(bed.applied.at(-1)).toBe("l -> d")
   })
 
+  test("that the endpoints within a cluster meet is one too", async () => {
+    const bed = await whole()
+    const loadAssignment = { clusterName: "unlucky", endpoints: [] }
+    const inline = resource("envoy.config.cluster.v3.Cluster", { name: "in", type: "STATIC", loadAssignment })
+    await bed.say(CLUSTER, "2", cluster("c"), inline)
+    expect(bed.client.status.types[0]!.lastNack).toBe('Cluster "in": an unexpected error of the client')
+    expect(bed.lines.saying(BUG)).toEqual([{ error: expect.stringContaining("a bug") as string }])
+  })
+
   test("of who is told of endpoints is told once, and the others are told all the same", async () => {
     const bed = await whole()
     await bed.say(CLUSTER, "2", cluster("c"), cluster("d"))

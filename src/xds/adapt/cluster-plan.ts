@@ -25,7 +25,7 @@ import type { HttpProtocolOptions } from "../gen/envoy/extensions/upstreams/http
 import { type BalancingPlan, planBalancing } from "./balancing-plan.ts"
 import { type AssignedEndpoint, planEndpoints } from "./endpoints-plan.ts"
 import { typeNameOf, unpack } from "./extensions.ts"
-import { refuse } from "./refusal.ts"
+import { Refusal, refuse } from "./refusal.ts"
 import { planTransportSocket, type TlsPlan } from "./tls-plan.ts"
 import { checkSource, millisecondsOf, timeoutOf } from "./values.ts"
 
@@ -140,7 +140,9 @@ function inlineEndpoints(assignment: ClusterLoadAssignment | undefined): Assigne
   try {
     return assignment === undefined ? [] : planEndpoints(assignment)
   } catch (error) {
-    return refuse("load_assignment", (error as Error).message)
+    // Any other error is a bug, which has a line in the log.
+    if (error instanceof Refusal) refuse("load_assignment", error.message)
+    throw error
   }
 }
 
