@@ -48,6 +48,9 @@ describe("the balancer in the simulator", () => {
   test("a run that carries much in small frames goes round in no circle", () =>
     mustHold(84_943_885, 1, "continuity"))
 
+  test("a message longer than what is kept, of which more comes while its next leg waits for a place", () =>
+    mustHold(61_028_551, 1, "continuity"))
+
   test("every rule holds in 100 new runs of those", () =>
     mustHold(Math.floor(Math.random() * 100_000_000), 100, "continuity"))
 

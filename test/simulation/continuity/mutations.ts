@@ -199,6 +199,14 @@ export const continuityMutations: readonly Mutation[] = [
     world: "continuity",
   },
   {
+    name: "continuity-dropped-while-opening",
+    bug: "what a leg begins with is let go of while it waits for its place, where its message is longer than is kept (once real)",
+    file: "relay/call/continuity/request-log.ts",
+    find: " && this.neededFrom < 0) this.drop()",
+    replace: ") this.drop()",
+    world: "continuity",
+  },
+  {
     name: "continuity-rated-answer-credited",
     bug: "a backend has credit for answers that are still held to their rate",
     file: "relay/call/rated-answer.ts",

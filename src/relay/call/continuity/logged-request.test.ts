@@ -234,6 +234,30 @@ describe("a later leg", () => {
     expect(unsent.request.restart("last")).toEqual({ kind: "from", again: null, message: 0 })
   })
 
+  describe("that begins with a message longer than what is kept, of which more comes while it is opened", () => {
+    const long = message("x".repeat(2000))
+    const refused = (opening: "as the first" | "from the log") => {
+      const bed = bedOf({ modes: ["restart"], restartWith: "none", keepOctets: 100 })
+      const first = bed.legOf("a")
+      bed.request.open(first, HEAD, false)
+      bed.send(first, long.subarray(0, 1000))
+      bed.request.keep()
+      if (opening === "from the log") bed.request.detach(bed.request.restart("first"))
+      bed.send(null, long.subarray(1000, 1500))
+      return bed
+    }
+
+    test.each(["as the first", "from the log"] as const)("%s: is sent all of it", (opening) => {
+      const { request, legOf, send, take } = refused(opening)
+      const leg = legOf("b")
+      take()
+      request.open(leg, HEAD, false)
+      expect([leg.octetsSent, take().at(-1)]).toEqual([1500, "credit 500"])
+      send(leg, long.subarray(1500))
+      expect([leg.octetsSent, take().at(-1)]).toEqual([long.length, "credit 505"])
+    })
+  })
+
   test("opened ended has nothing to come", () => {
     const { request, downstream, legOf, take } = later({ modes: ["restart"], restartWith: "last" })
     downstream.remoteEnded = true

@@ -218,7 +218,14 @@ export class LoggedRequest extends RequestLog<LogOwner> implements CallRequest, 
     this.giveCredit()
   }
 
+  /** Another leg follows, which begins as this one did or as `detach` says: what it is sent stays. */
   keep(): void {
+    const opening = this.#leg === null ? BEGIN : this.#leg.opening
+    this.neededFrom = opening.kind === "from" ? opening.message : this.start
+    this.pin()
+  }
+
+  protected pin(): void {
     this.owner.context.budget.pinned(this)
   }
 
@@ -229,7 +236,6 @@ export class LoggedRequest extends RequestLog<LogOwner> implements CallRequest, 
     later.again = 0
     later.taken = 0
     later.isHeld = false
-    if (opening.kind === "from") this.neededFrom = opening.message
     this.keep()
   }
 
@@ -253,7 +259,7 @@ export class LoggedRequest extends RequestLog<LogOwner> implements CallRequest, 
   }
 
   override forget(): void {
-    this.keep()
+    this.pin()
     super.forget()
   }
 }

@@ -110,7 +110,11 @@ export class RequestLog<Owner extends RequestLogOwner = RequestLogOwner> {
     return (this.#rare ??= new RareParts())
   }
 
-  /** From message `message` on none leaves, until the leg has opened that begins with it; -1: it has. */
+  /** From this message on none leaves, until the leg has opened that begins with it; -1: it has. */
+  get neededFrom(): number {
+    return this.#rare === null ? -1 : this.#rare.neededFrom
+  }
+
   set neededFrom(message: number) {
     if (message >= 0 || this.#rare !== null) this.rest.neededFrom = message
   }
@@ -129,7 +133,7 @@ export class RequestLog<Owner extends RequestLogOwner = RequestLogOwner> {
     const skipped = Math.max(0, kept.startOctet + kept.length - at)
     if (skipped < end - start) kept.push(octets, start + skipped, end, plan.keepOctets)
     if (plan.keepsFirst && this.first === null && this.#whole > 0 && this.start === 0) this.keepFirst()
-    if (this.taken - this.unfinished > plan.config.keepOctets) this.drop()
+    if (this.taken - this.unfinished > plan.config.keepOctets && this.neededFrom < 0) this.drop()
     this.settle()
   }
 
@@ -183,7 +187,7 @@ export class RequestLog<Owner extends RequestLogOwner = RequestLogOwner> {
     if (this.isSlow || kept.length + more <= keepOctets) return
     const before = kept.start
     const sent = this.#whole - (keepsLast ? 1 : 0)
-    const neededFrom = this.#rare === null ? -1 : this.#rare.neededFrom
+    const { neededFrom } = this
     const least = neededFrom < 0 ? sent : Math.min(neededFrom, sent)
     kept.trim(Math.max(0, keepOctets - more - leaveOctets), this.taken, least)
     if (kept.start > before && keepOctets > 0) this.overflown()
