@@ -156,6 +156,11 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
     this.#close()
   }
 
+  /** Nothing of the request has left: no octet that comes is its answer, and it may go to another connection. */
+  get isUnsent(): boolean {
+    return this.#host.output.waitingOctets === this.#written
+  }
+
   // ---- The request ----------------------------------------------------------------------------------------------
 
   /** Takes octets of a body whose length is wanted. */
@@ -222,9 +227,13 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
   }
 
   #end(): void {
+    const { output } = this.#host
+    const before = output.unsentOctets
     if (this.#isSwitched) this.#host.endWriting()
-    else if (this.#isChunked) writeLastChunk(this.#host.output)
-    else if (this.#bodyLeft > 0) this.#brokenBody("the request's body is shorter than its length")
+    else if (this.#isChunked) {
+      writeLastChunk(output)
+      this.#written += output.unsentOctets - before
+    } else if (this.#bodyLeft > 0) this.#brokenBody("the request's body is shorter than its length")
   }
 
   /** What frames requests has it right; were it not so, the next request would begin in the wrong place. */
@@ -291,9 +300,8 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
   /** The connection is gone. */
   lost(reason: string): void {
     if (this.isClosed || (this.isAnswered && this.#host.reader.ended())) return
-    const isUnsent = this.#host.output.waitingOctets === this.#written
     const isRepeatable = this.#isReused && !this.isAnswered && IDEMPOTENT.has(this.#request.method)
-    const unprocessed = isUnsent || isRepeatable
+    const unprocessed = this.isUnsent || isRepeatable
     this.#over({ code: ErrorCode.INTERNAL_ERROR, origin: "connection", unprocessed, reason })
   }
 
