@@ -77,6 +77,16 @@ describe("a response that", () => {
       "HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nok",
       ":status 200 content-length 2 (2), [ok], reusable",
     ],
+    [
+      "has more fields than a client may send",
+      `${OK}${"A: b\r\n".repeat(199)}Content-Length: 0\r\n\r\n`,
+      `:status 200${" a b".repeat(199)} content-length 0 (0), [], reusable`,
+    ],
+    [
+      "has as many trailers",
+      `${OK}${CHUNKED}\r\n0\r\n${"A: b\r\n".repeat(200)}\r\n`,
+      `:status 200 (-1), []${" a b".repeat(200)}, reusable`,
+    ],
     ["is 204", "HTTP/1.1 204 X\r\n\r\n", ":status 204 (-1), [], reusable"],
     [
       "is 204 and says a length",
@@ -166,5 +176,10 @@ describe("a response that", () => {
     expect(readAllWays(`${OK}${CHUNKED}\r\n2\r\nokmore`, GET, false)).toBe(
       ":status 200 (-1), malformed: a chunk is longer than its size",
     )
+  })
+
+  test("has more fields than it may: malformed", () => {
+    const text = `${OK}${"A:\r\n".repeat(1025)}\r\n`
+    expect(readIn([text], GET, false)).toBe("malformed: it has more than 1024 fields")
   })
 })

@@ -46,8 +46,8 @@ export class ResponseReader {
   /** Backends say the same for as long as a second. */
   #last: Meaning | null = null
 
-  constructor({ http1HeadOctets, headerFieldsMax }: Limits) {
-    const bounds = { octetsMax: http1HeadOctets, fieldsMax: headerFieldsMax }
+  constructor({ http1HeadOctets, responseFieldsMax }: Limits) {
+    const bounds = { octetsMax: http1HeadOctets, fieldsMax: responseFieldsMax }
     this.#head = new HeadReader({ bounds, startLineProblem, remembersLast: true })
     this.#body = new BodyReader(bounds)
   }
