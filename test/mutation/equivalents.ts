@@ -1262,7 +1262,7 @@ export const equivalents: readonly Equivalents[] = [
       'if (!names.some((name) => isRegex(name) && name.includes("("))) return []': [
         '!names.some((name) => isRegex(name) && name.includes("(")) → false',
         'isRegex(name) && name.includes("(") → true',
-        'isRegex(name) → true',
+        "isRegex(name) → true",
         'name.includes("(") → true',
       ],
       'if (match.kind === "regex" && match.pattern.includes("("))': ['match.pattern.includes("(") → true'],
@@ -1367,9 +1367,6 @@ export const equivalents: readonly Equivalents[] = [
         "this.#known.size >= PATHS_REMEMBERED → (this.#known.size) > (PATHS_REMEMBERED)",
       ],
       "this.#known.set(ownString(path), route)": ["left out: this.#known.set(ownString(path), route)"],
-      'return Buffer.from(octets, "latin1").toString("latin1")': [
-        'Buffer.from(octets, "latin1").toString("latin1") → null',
-      ],
     },
   },
   {
