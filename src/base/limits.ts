@@ -194,7 +194,7 @@ const rows = {
     per: "stream",
     stops: "the same from a backend",
     effect:
-      "trailers and Trailers-Only are cut to what fits, their grpc-status kept; an interim response is left out; another head: RST_STREAM(ENHANCE_YOUR_CALM)",
+      "trailers and Trailers-Only are cut to what fits, their grpc-status kept; an interim response is left out; another head: RST_STREAM(ENHANCE_YOUR_CALM); of HTTP/1.1, without a count: 502, behind the head the response is cut short",
     source: "ours: as many as headerListOctets has room for; nginx passes 150",
     counter: "header_fields_exceeded",
   },
@@ -1314,14 +1314,15 @@ const rows = {
     counter: "variable_clusters_exceeded",
   },
   http1HeadOctets: {
-    counts: "request line and fields of an HTTP/1.1 request, WebSocket handshakes among them",
+    counts:
+      "request line and fields of an HTTP/1.1 request, WebSocket handshakes among them; status line and fields of an HTTP/1.1 backend's response",
     value: 16 * KiB,
     unit: "octets",
     min: 1 * KiB,
     max: 1 * MiB,
     per: "connection",
     stops: "a handshake that never ends",
-    effect: "431",
+    effect: "a response, without a count: 502; a request: 431",
     source: "RFC 6585 §5; Node's 16 KiB",
     counter: "http1_head_too_large",
     nginx: "large_client_header_buffers",

@@ -10,6 +10,11 @@ export function textOfOctets(octets: string): string {
   return ASCII.test(octets) ? octets : Buffer.from(octets, "latin1").toString("utf8")
 }
 
+/** The same octets. A slice keeps the whole string that it was cut from: a path the whole head, for one. */
+export function ownString(octets: string): string {
+  return Buffer.from(octets, "latin1").toString("latin1")
+}
+
 /** The beginning of percent-encoded UTF-8, at most `most` characters of it, cut between two characters of the text. */
 export function cutPercentEncoded(text: string, most: number): string {
   if (text.length <= most) return text

@@ -132,6 +132,8 @@ const BACKENDS: BackendRow[] = [
     "200…",
     "200 ok",
   ],
+  ["begins by an empty line", says(`\r\n${OK}Content-Length: 2\r\n\r\nok`), "200 ok", ""],
+  ["says 200 fields", says(`${OK}${"X-A: a\r\n".repeat(200)}Content-Length: 2\r\n\r\nok`), "200 ok"],
   ["ends its lines by bare LF", says("HTTP/1.1 200 OK\nContent-Length: 2\n\nok"), "502", "200 ok"],
   ["ends a line by bare CR", says(`HTTP/1.1 200 OK\rX-A: 1\r\nContent-Length: 2\r\n\r\nok`), "502", ""],
   ["has a bare CR in a value", says(`${OK}X-A: a\rX-B: b\r\nContent-Length: 2\r\n\r\nok`), "502"],

@@ -241,6 +241,44 @@ test("what a backend says beyond its answer is not the answer to the next reques
   for (let i = 0; i < 4; i++) expect((await get(port, "/")).body).toBe("ok")
 })
 
+test("what a backend says before any of a request has left is not its answer", async (t) => {
+  const kept: Socket[] = []
+  const server = createRaw((socket) => {
+    kept.push(socket)
+    socket.on("error", () => {})
+    socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue"))
+  })
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  t.onTestFinished(() => {
+    for (const socket of kept) socket.destroy()
+    server.close()
+  })
+  const backend = (server.address() as AddressInfo).port
+  const port = await run(
+    t,
+    `upstream b { server 127.0.0.1:${backend}; keepalive 1; }
+     server { ${LISTEN} proxy_http_version 1.1; proxy_set_header Connection "";
+       location / { proxy_pass http://b; } location /here { return 200; } }`,
+  )
+  expect((await get(port, "/")).body).toBe("true")
+  const client = connect(port, "127.0.0.1")
+  t.onTestFinished(() => void client.destroy())
+  let text = ""
+  client.on("data", (octets) => (text += octets))
+  client.write(
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\na\r\n",
+  )
+  // It is gathered on the connection that was kept.
+  for (let i = 0; i < 3; i++) await get(port, "/here")
+  const isOver = Promise.race([once(kept[0]!, "close"), once(client, "data")])
+  kept[0]!.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale")
+  await isOver
+  client.write("0\r\n\r\n")
+  await once(client, "close")
+  expect(text).toMatch(/\r\n\r\ntrue$/)
+})
+
 test("an answer that stops short is not told as a whole one", async (t) => {
   const backend = await raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nonly this", true)
   const port = await run(

@@ -1367,9 +1367,6 @@ export const equivalents: readonly Equivalents[] = [
         "this.#known.size >= PATHS_REMEMBERED → (this.#known.size) > (PATHS_REMEMBERED)",
       ],
       "this.#known.set(ownString(path), route)": ["left out: this.#known.set(ownString(path), route)"],
-      'return Buffer.from(octets, "latin1").toString("latin1")': [
-        'Buffer.from(octets, "latin1").toString("latin1") → null',
-      ],
     },
   },
   {

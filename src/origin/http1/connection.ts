@@ -128,8 +128,8 @@ export class Http1Origin implements LegConnection, LinkUser, ExchangeHost {
   }
 
   receive(octets: Buffer, start: number, end: number): void {
-    // What a backend says unasked is no response to anything.
-    if (this.reader.isOver) this.#leave()
+    // What a backend says unasked, or before any of a request has left, is no response to anything.
+    if (this.reader.isOver || this.#exchange?.isUnsent === true) this.#leave()
     else this.reader.read(octets, start, end)
   }
 

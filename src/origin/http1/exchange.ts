@@ -4,8 +4,8 @@ import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
+import { OctetQueue } from "../../http2/octet-queue.ts"
 import type { Output } from "../../http2/output.ts"
-import { copyUnpooled } from "../../http2/own-octets.ts"
 import { HeldOctets } from "../../relay/overload/held-octets.ts"
 import type { UpstreamStream } from "../../relay/upstream/leg-connection.ts"
 import type { UpstreamStreamOwner } from "../../relay/upstream/stream-owner.ts"
@@ -74,7 +74,7 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
   /** Octets of the body that are still to come, where its length was said. */
   #bodyLeft = -1
   /** Octets that wait for the body to be begun. */
-  #early: Buffer[] = []
+  #early: OctetQueue | null = null
   /** Octets written of this request, whether they have left or not. */
   #written = 0
   /** Response octets without credit. */
@@ -111,16 +111,16 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
     }
     this.localEnded = endStream
     if (!this.#hasBegun) return this.#gather(octets, start, end)
-    if (length > 0) this.#write(octets, start, end)
+    const written = length > 0 ? this.#write(octets, start, end) : 0
     if (endStream) this.#end()
-    return this.#taken(length)
+    return this.#taken(length, written)
   }
 
-  /** Octets beyond what the kernel is soon to take are told of once it has. */
-  #taken(length: number): number {
+  /** Octets beyond what the kernel is soon to take are told of once it has; `written`: what they have become in chunks. */
+  #taken(length: number, written: number): number {
     if (this.isClosed || this.#host.output.unsentOctets <= UNSENT_OCTETS_MAX) return length
     this.queuedOctets += length
-    this.#held.add(length)
+    this.#held.add(written)
     return 0
   }
 
@@ -130,7 +130,7 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
     if (this.queuedOctets === 0 || !this.#hasBegun || output.unsentOctets > UNSENT_OCTETS_MAX) return
     const octets = this.queuedOctets
     this.queuedOctets = 0
-    this.#held.add(-octets)
+    this.#hold(0)
     this.#owner.onUpstreamSent(octets)
   }
 
@@ -156,28 +156,55 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
     this.#close()
   }
 
+  /** Nothing of the request has left: no octet that comes is its answer, and it may go to another connection. */
+  get isUnsent(): boolean {
+    return this.#host.output.waitingOctets === this.#written
+  }
+
   // ---- The request ----------------------------------------------------------------------------------------------
 
   /** Takes octets of a body whose length is wanted. */
   #gather(octets: Buffer, start: number, end: number): number {
     const length = end - start
-    // The reader's buffer is used again.
-    if (length > 0) this.#early.push(copyUnpooled(octets, start, end))
+    this.#early ??= OctetQueue.obtain()
+    this.#early.push(octets, start, end)
+    this.#early.settle()
+    this.#hold(this.#early.capacity)
     this.queuedOctets += length
-    this.#held.add(length)
     const most = this.#host.context.limits.streamWindowOctets / 2
-    if (this.localEnded) this.#begin(Buffer.concat(this.#early))
+    if (this.localEnded) this.#begin(null)
     // More than is gathered: from here on it goes up as it comes, in chunks.
     else if (this.queuedOctets >= most) this.#stream()
     else return 0
-    this.#early = []
     const before = this.queuedOctets - length
     this.queuedOctets = 0
-    this.#held.add(-before - length)
-    const taken = this.#taken(before + length)
+    const written = this.#writeEarly()
+    const taken = this.#taken(before + length, written)
     if (taken === 0) return 0
     if (before > 0) this.#owner.onUpstreamSent(before)
     return length
+  }
+
+  #writeEarly(): number {
+    const early = this.#early!
+    this.#early = null
+    this.#hold(0)
+    let written = 0
+    early.each((octets, start, end) => {
+      if (!this.isClosed) written += this.#write(octets, start, end)
+    })
+    early.recycle()
+    return written
+  }
+
+  #dropEarly(): void {
+    this.#early?.recycle()
+    this.#early = null
+  }
+
+  /** So many octets of memory are held now. */
+  #hold(octets: number): void {
+    this.#held.add(octets - this.#held.octets)
   }
 
   /** Sends the body as it comes. */
@@ -188,15 +215,14 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
     this.#sendHead(
       `${head}${this.#isChunked ? "transfer-encoding: chunked" : `content-length: ${contentLength}`}\r\n\r\n`,
     )
-    for (const octets of this.#early) this.#write(octets, 0, octets.length)
   }
 
-  /** Sends it with the body that is there, or with none. */
+  /** Sends it with `body`, with what was gathered of the client's, which is written behind it, or with none. */
   #begin(body: Buffer | null): void {
     const { head, method, contentLength } = this.#request
-    const octets = body?.length ?? 0
-    const isSaid = octets > 0 || contentLength >= 0 || body !== null || EXPECTS_BODY.has(method)
-    this.#sendHead(`${head}${isSaid ? `content-length: ${octets}\r\n` : ""}\r\n`)
+    const octets = body?.length ?? this.#early?.length
+    const isSaid = octets !== undefined || contentLength >= 0 || EXPECTS_BODY.has(method)
+    this.#sendHead(`${head}${isSaid ? `content-length: ${octets ?? 0}\r\n` : ""}\r\n`)
     if (body === null) return
     this.#written += body.length
     this.#host.output.raw(body)
@@ -208,23 +234,33 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
     this.#host.output.text(text)
   }
 
-  #write(octets: Buffer, start: number, end: number): void {
+  /** How many octets it has become. */
+  #write(octets: Buffer, start: number, end: number): number {
     const { output } = this.#host
     const length = end - start
     const before = output.unsentOctets
     if (this.#bodyLeft >= 0 && !this.#isSwitched) {
-      if (length > this.#bodyLeft) return this.#brokenBody("the request's body is longer than its length")
+      if (length > this.#bodyLeft) {
+        this.#brokenBody("the request's body is longer than its length")
+        return 0
+      }
       this.#bodyLeft -= length
     }
     if (this.#isChunked && !this.#isSwitched) writeChunk(output, octets, start, end)
     else output.raw(octets, start, end)
-    this.#written += output.unsentOctets - before
+    const written = output.unsentOctets - before
+    this.#written += written
+    return written
   }
 
   #end(): void {
+    const { output } = this.#host
+    const before = output.unsentOctets
     if (this.#isSwitched) this.#host.endWriting()
-    else if (this.#isChunked) writeLastChunk(this.#host.output)
-    else if (this.#bodyLeft > 0) this.#brokenBody("the request's body is shorter than its length")
+    else if (this.#isChunked) {
+      writeLastChunk(output)
+      this.#written += output.unsentOctets - before
+    } else if (this.#bodyLeft > 0) this.#brokenBody("the request's body is shorter than its length")
   }
 
   /** What frames requests has it right; were it not so, the next request would begin in the wrong place. */
@@ -278,7 +314,7 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
     this.remoteEnded = true
     this.isClosed = true
     this.localEnded = true
-    this.#early = []
+    this.#dropEarly()
     this.#held.release()
     const octets = this.queuedOctets
     this.queuedOctets = 0
@@ -291,9 +327,8 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
   /** The connection is gone. */
   lost(reason: string): void {
     if (this.isClosed || (this.isAnswered && this.#host.reader.ended())) return
-    const isUnsent = this.#host.output.waitingOctets === this.#written
     const isRepeatable = this.#isReused && !this.isAnswered && IDEMPOTENT.has(this.#request.method)
-    const unprocessed = isUnsent || isRepeatable
+    const unprocessed = this.isUnsent || isRepeatable
     this.#over({ code: ErrorCode.INTERNAL_ERROR, origin: "connection", unprocessed, reason })
   }
 
@@ -307,7 +342,7 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
     if (this.isClosed) return
     this.isClosed = true
     this.#host.reader.stop()
-    this.#early = []
+    this.#dropEarly()
     this.#held.release()
     this.#host.close(this.#isSwitched)
   }

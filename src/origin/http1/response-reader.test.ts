@@ -77,20 +77,47 @@ describe("a response that", () => {
       "HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nok",
       ":status 200 content-length 2 (2), [ok], reusable",
     ],
+    [
+      "has more fields than a client may send",
+      `${OK}${"A: b\r\n".repeat(199)}Content-Length: 0\r\n\r\n`,
+      `:status 200${" a b".repeat(199)} content-length 0 (0), [], reusable`,
+    ],
+    [
+      "has as many trailers",
+      `${OK}${CHUNKED}\r\n0\r\n${"A: b\r\n".repeat(200)}\r\n`,
+      `:status 200 (-1), []${" a b".repeat(200)}, reusable`,
+    ],
     ["is 204", "HTTP/1.1 204 X\r\n\r\n", ":status 204 (-1), [], reusable"],
-    [
-      "is 204 and says a length",
-      "HTTP/1.1 204 X\r\nContent-Length: 2\r\n\r\n",
-      ":status 204 content-length 2 (2), []",
-    ],
+    ["is 204 and says a length", "HTTP/1.1 204 X\r\nContent-Length: 2\r\n\r\n", ":status 204 (-1), []"],
     ["is 204 and chunked", `HTTP/1.1 204 X\r\n${CHUNKED}\r\n`, ":status 204 (-1), []"],
+    ["is 304", "HTTP/1.1 304 X\r\nContent-Length: 9\r\n\r\n", ":status 304 content-length 9 (9), []"],
+    ["is 304 and chunked", `HTTP/1.1 304 X\r\n${CHUNKED}\r\n`, ":status 304 (-1), []"],
+    ["is 304 and says no length", "HTTP/1.1 304 X\r\n\r\n", ":status 304 (-1), [], reusable"],
     [
-      "is 304",
-      "HTTP/1.1 304 X\r\nContent-Length: 9\r\n\r\n",
-      ":status 304 content-length 9 (9), [], reusable",
+      "is 304 and says that it has no octets",
+      "HTTP/1.1 304 X\r\nContent-Length: 0\r\n\r\n",
+      ":status 304 content-length 0 (0), [], reusable",
     ],
-    ["is to HEAD", `${OK}Content-Length: 9\r\n\r\n`, ":status 200 content-length 9 (9), [], reusable", HEAD],
-    ["is to HEAD, chunked", `${OK}${CHUNKED}\r\n`, ":status 200 (-1), [], reusable", HEAD],
+    ["is to HEAD", `${OK}Content-Length: 9\r\n\r\n`, ":status 200 content-length 9 (9), []", HEAD],
+    ["is to HEAD, chunked", `${OK}${CHUNKED}\r\n`, ":status 200 (-1), []", HEAD],
+    ["is to HEAD and says no length", `${OK}\r\n`, ":status 200 (-1), []", HEAD],
+    [
+      "is to HEAD and says that it has no octets",
+      `${OK}Content-Length: 0\r\n\r\n`,
+      ":status 200 content-length 0 (0), [], reusable",
+      HEAD,
+    ],
+    ["is to HEAD and 204", "HTTP/1.1 204 X\r\n\r\n", ":status 204 (-1), [], reusable", HEAD],
+    [
+      "begins by empty lines",
+      `\r\n\r\n${OK}Content-Length: 0\r\n\r\n`,
+      ":status 200 content-length 0 (0), [], reusable",
+    ],
+    [
+      "is interim and says that it has no octets",
+      `HTTP/1.1 103 X\r\nContent-Length: 0\r\n\r\n${OK}Content-Length: 0\r\n\r\n`,
+      "interim :status 103, :status 200 content-length 0 (0), [], reusable",
+    ],
     [
       "follows others",
       `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 X\r\nLink: a\r\n\r\n${OK}Content-Length: 0\r\n\r\n`,
@@ -132,7 +159,6 @@ describe("a response that", () => {
     ["a status of four digits", "HTTP/1.1 2000 OK\r\n\r\n", 'its first line is "HTTP/1.1 2000 OK"'],
     ["a status of two digits", "HTTP/1.1 20 OK\r\n\r\n", 'its first line is "HTTP/1.1 20 OK"'],
     ["a status below 100", "HTTP/1.1 099 OK\r\n\r\n", 'its first line is "HTTP/1.1 099 OK"'],
-    ["an empty line first", `\r\n${OK}\r\n`, "it begins by an empty line"],
     ["a length and chunks", `${OK}Content-Length: 2\r\n${CHUNKED}\r\n`, "it says a length and a coding"],
     ["another coding", `${OK}Transfer-Encoding: zip\r\n\r\n`, "of transfer codings chunked alone is known"],
     [
@@ -166,5 +192,10 @@ describe("a response that", () => {
     expect(readAllWays(`${OK}${CHUNKED}\r\n2\r\nokmore`, GET, false)).toBe(
       ":status 200 (-1), malformed: a chunk is longer than its size",
     )
+  })
+
+  test("has more fields than it may: malformed", () => {
+    const text = `${OK}${"A:\r\n".repeat(1025)}\r\n`
+    expect(readIn([text], GET, false)).toBe("malformed: it has more than 1024 fields")
   })
 })

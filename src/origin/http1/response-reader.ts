@@ -1,6 +1,6 @@
 import type { Limits } from "../../base/limits.ts"
 import { BodyReader } from "../../http1/body-reader.ts"
-import { readFraming } from "../../http1/framing.ts"
+import { type Framing, readFraming } from "../../http1/framing.ts"
 import { HeadReader } from "../../http1/head-reader.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
 import { connectionOptions, originHead, switchHead } from "./response.ts"
@@ -46,9 +46,9 @@ export class ResponseReader {
   /** Backends say the same for as long as a second. */
   #last: Meaning | null = null
 
-  constructor({ http1HeadOctets, headerFieldsMax }: Limits) {
-    const bounds = { octetsMax: http1HeadOctets, fieldsMax: headerFieldsMax }
-    this.#head = new HeadReader({ bounds, startLineProblem, remembersLast: true })
+  constructor({ http1HeadOctets, responseFieldsMax }: Limits) {
+    const bounds = { octetsMax: http1HeadOctets, fieldsMax: responseFieldsMax }
+    this.#head = new HeadReader({ bounds, startLineProblem, skipsEmptyLines: true, remembersLast: true })
     this.#body = new BodyReader(bounds)
   }
 
@@ -103,19 +103,21 @@ export class ResponseReader {
     return at
   }
 
-  #headRead({ status, head, fields, isChunked, upgrade, keepsAlive }: Meaning, isAll: boolean): void {
+  #headRead({ status, head, fields, framing, upgrade, keepsAlive }: Meaning, isAll: boolean): void {
     if (status === SWITCHING) return this.#switch(fields, upgrade)
-    const { contentLength } = head
+    const { contentLength, isChunked } = framing
+    const hasBody = isChunked || contentLength > 0
     if (status < 200) {
-      if (isChunked || contentLength > 0) return this.#malformed("an interim response has a body")
+      if (hasBody) return this.#malformed("an interim response has a body")
       return this.#events.onInterim(head)
     }
     this.#isInBody = true
-    this.#keepsAlive = keepsAlive
+    // What the backend may yet send for a body that is none would be taken for the next response.
+    const { isHead } = this.#expected
+    this.#keepsAlive = keepsAlive && (isBodiless(status) ? !hasBody : !isHead || contentLength === 0)
     this.#events.onHead(head)
     if (this.isOver) return
-    const isBodiless = status === NO_CONTENT || status === NOT_MODIFIED || this.#expected.isHead
-    if (isBodiless || contentLength === 0) this.#bodyRead(isAll)
+    if (isHead || isBodiless(status) || contentLength === 0) this.#bodyRead(isAll)
     else if (isChunked) this.#body.beginChunked()
     else if (contentLength > 0) this.#body.beginLength(contentLength)
     else this.#body.beginUntilClose()
@@ -157,7 +159,7 @@ interface Meaning {
   readonly fields: readonly string[]
   readonly status: number
   readonly head: ResponseHead
-  readonly isChunked: boolean
+  readonly framing: Framing
   readonly upgrade: string
   readonly keepsAlive: boolean
 }
@@ -169,19 +171,20 @@ function meaningOf(startLine: string, fields: readonly string[]): Meaning | stri
   // What is taken off on the way cannot be passed on as something else: RFC 9112 §6.1.
   if (framing.hasUnknownCoding) return "of transfer codings chunked alone is known"
   const status = statusOf(startLine)
-  const { isChunked, contentLength } = framing
   const { closes, keepsAlive, upgrade } = connectionOptions(fields)
-  // A body behind a response that has none would be taken for the next.
-  const isClear = status !== NO_CONTENT || (contentLength <= 0 && !isChunked)
   return {
     startLine,
     fields,
     status,
-    head: originHead(status, fields, contentLength),
-    isChunked,
+    head: originHead(status, fields, framing.contentLength),
+    framing,
     upgrade,
-    keepsAlive: isClear && !closes && (!isOld(startLine) || keepsAlive),
+    keepsAlive: !closes && (!isOld(startLine) || keepsAlive),
   }
+}
+
+function isBodiless(status: number): boolean {
+  return status === NO_CONTENT || status === NOT_MODIFIED
 }
 
 /** RFC 9112 §4, and of HTTP/2.0 what some say that mean HTTP/1.1. The reason may be missing with its space. */

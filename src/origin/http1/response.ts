@@ -6,6 +6,8 @@ const HOP_BY_HOP = new Set([
   ...["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"],
 ])
 
+const NO_CONTENT = 204
+
 /** What `connection` says most: none of it names a field of the response's. */
 const PLAIN_OPTIONS = new Set(["keep-alive", "close", "upgrade"])
 
@@ -42,17 +44,27 @@ export function connectionOptions(fields: readonly string[]): ConnectionOptions 
 
 /** The head of a response in the terms of HTTP/2: its fields, names in lower case, without those of the connection. */
 export function originHead(status: number, fields: readonly string[], contentLength: number): ResponseHead {
-  const list = new HeaderList(endToEnd([":status", String(status)], fields))
-  return { list, status, contentLength }
+  const kept = endToEnd([":status", String(status)], fields)
+  const isLengthless = status < 200 || status === NO_CONTENT
+  return {
+    list: new HeaderList(isLengthless ? withoutLength(kept) : kept),
+    status,
+    contentLength: isLengthless ? -1 : contentLength,
+  }
 }
 
 /** The head that switches protocols, with the fields that say so. */
 export function switchHead(fields: readonly string[], upgrade: string): ResponseHead {
   const told = endToEnd([":status", "101", "connection", "upgrade", "upgrade", upgrade], fields)
+  return { list: new HeaderList(withoutLength(told)), status: 101, contentLength: -1 }
+}
+
+/** Where a length has no meaning, a client might find one: RFC 9110 §8.6. */
+function withoutLength(told: string[]): string[] {
+  if (!told.includes("content-length")) return told
   const kept: string[] = []
-  // A length has no meaning here, and a client might find one: RFC 9110 §8.6.
   for (let i = 0; i < told.length; i += 2) if (told[i] !== "content-length") kept.push(told[i]!, told[i + 1]!)
-  return { list: new HeaderList(kept), status: 101, contentLength: -1 }
+  return kept
 }
 
 /** Trailers without what concerns the connection. */

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest"
+import { keptHeapOctets, slicedPath } from "../../../test/support/kept-heap.ts"
 import { LogLines } from "../../../test/support/log-lines.ts"
 import { ManualClock } from "../../../test/support/manual-clock.ts"
 import { templateEnvironment } from "../../../test/support/stream-record.ts"
@@ -110,4 +111,16 @@ test("of as many methods as a client may think of, a thousand are known", async 
   await answer("none")
   expect(plans.planOf("/s/First")).toBe(null)
   expect([come("/s/0").became, asked.length]).toEqual(["passed", 0])
+})
+
+test("of a method's path that is known, what it was cut from is not kept", async () => {
+  const { plans, come, answer } = bed()
+  const kept = await keptHeapOctets(async () => {
+    for (let i = 0; i < 500; i++) {
+      come(slicedPath(i, 50_000)).leave()
+      await answer(FIELDS)
+    }
+  })
+  expect(plans.planOf("/a/path/of/a/call/0")!.cursor).toEqual(FIELDS)
+  expect(kept).toBeLessThan(5_000_000)
 })

@@ -1,3 +1,4 @@
+import { ownString } from "../../base/octet-text.ts"
 import { makeDeadline } from "../../base/timer-wheel.ts"
 import type { ContinuityConfig } from "../../config/model.ts"
 import { type ContinuityPlan, compileContinuity } from "./continuity-plan.ts"
@@ -61,7 +62,7 @@ export class ReflectedPlans {
       if (!isFound)
         context.log.info("continuity: no cursor fields, by server reflection", { path, why: found })
       this.#methods.delete(path)
-      this.#methods.set(path, {
+      this.#methods.set(ownString(path), {
         plan: isFound ? compileContinuity(this.#config, found) : this.#without,
         untilMs: isFound ? Number.POSITIVE_INFINITY : context.env.clock.now() + AGAIN_MS,
       })

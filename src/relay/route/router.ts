@@ -1,4 +1,4 @@
-import { octetText } from "../../base/octet-text.ts"
+import { octetText, ownString } from "../../base/octet-text.ts"
 import { ServerNames } from "../../base/server-names.ts"
 import type { Steps } from "../../base/steps.ts"
 import type { RouteConfig, ServerConfig } from "../../config/model.ts"
@@ -203,11 +203,6 @@ class VirtualHost<R> implements RoutesOf<R> {
     const found = this.find(uri)
     return found === "limit" ? this.overrun : found
   }
-}
-
-/** A slice keeps the whole string that it was cut from: the path of a target in absolute form, for one. */
-function ownString(octets: string): string {
-  return Buffer.from(octets, "latin1").toString("latin1")
 }
 
 /** The routes of one virtual host. They are complete once all of it is compiled. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest"
+import { keptHeapOctets, slicedPath } from "../../../test/support/kept-heap.ts"
 import { RouteBed } from "../../../test/support/route-bed.ts"
 import { atOnce } from "../../base/steps.ts"
 import { defaultRoute, defaultRouteSettings } from "../../config/defaults.ts"
@@ -78,6 +79,16 @@ describe("the routes of a path, in the order in which they stand", () => {
     expect(many.find("/svc4999/M")).toMatchObject({ route: configs[4999] })
     expect(many.find("/svc5000/M")).toBeUndefined()
   })
+})
+
+test("of a path that is remembered, what it was cut from is not kept", async () => {
+  const order = new WrittenOrder<RouteConfig>()
+  atOnce(order.add([prefix("/a", HELD), prefix("/")], (config) => config, regexesOf(1)))
+  const kept = await keptHeapOctets(() => {
+    for (let i = 0; i < 500; i++) order.find(slicedPath(i, 50_000))
+  })
+  expect(order.find("/a")).toBeDefined()
+  expect(kept).toBeLessThan(5_000_000)
 })
 
 describe("conditions", () => {

@@ -1,4 +1,4 @@
-import { octetText } from "../../base/octet-text.ts"
+import { octetText, ownString } from "../../base/octet-text.ts"
 import type { Steps } from "../../base/steps.ts"
 import type { RouteConfig } from "../../config/model.ts"
 import type { Regex } from "../../regex/regex.ts"
@@ -72,7 +72,7 @@ export class WrittenOrder<R> {
     const isOne = places !== "limit" && places.length < 2
     if (isOne || path.length > PATH_OCTETS_MAX) return places
     if (this.#known.size >= PATHS_REMEMBERED) this.#known.clear()
-    this.#known.set(path, places)
+    this.#known.set(ownString(path), places)
     return places
   }
 
