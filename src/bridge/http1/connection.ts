@@ -106,7 +106,10 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
 
   drained(): void {
     if (this.#socket !== null) return this.#socket.drained()
-    if (this.output.unsentOctets <= UNSENT_OCTETS_MAX) this.#stream?.drained()
+    if (this.output.unsentOctets <= UNSENT_OCTETS_MAX) {
+      this.#stream?.drained()
+      this.#input.goOn()
+    }
     this.#count()
   }
 
@@ -117,8 +120,9 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
 
   // ---- RequestEvents ------------------------------------------------------------------------------------------
 
+  /** Answers without a body are behind no stream: what is written bounds those that are not read, as in nginx. */
   get mayBeginRequest(): boolean {
-    return this.#stream === null && !this.#isEnding
+    return this.#stream === null && !this.#isEnding && this.output.unsentOctets <= UNSENT_OCTETS_MAX
   }
 
   onHeadBegun(): void {
@@ -290,7 +294,7 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
 
   tick(nowMs: number): void {
     const { context, listener, sinceMs } = this.options
-    if (this.streams.size > 0) return
+    if (this.streams.size > 0 || this.#isEnding) return
     if (this.#headSinceMs >= 0) {
       if (nowMs - this.#headSinceMs <= headerTimeoutMsOf(listener, context.limits)) return
       this.onLimit("header_block_timeout")
@@ -309,8 +313,8 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
     this.#isDraining = true
     // What was sent before anybody was told is served: the next request is the last then.
     if (!this.#input.hasAhead) this.#stream?.drain()
-    // A request whose head has begun is answered first.
-    if (this.streams.size === 0 && this.#headSinceMs < 0) this.#end()
+    // A request whose head has begun, or that waits for the answers before it to be read, is answered first.
+    if (this.streams.size === 0 && this.#headSinceMs < 0 && !this.#input.hasAhead) this.#end()
   }
 
   get openListener(): OpenListener {
