@@ -140,6 +140,27 @@ describe("a client that pipelines without end and does not read", () => {
     expect(answers.every((head) => answer.test(head))).toBe(true)
     expect(answers.map((head) => /close/.test(head)).indexOf(true)).toBe(all - 1)
   })
+
+  test("has the next answered too where its listener goes", async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-unread-"))
+    t.onTestFinished(() => rmSync(folder, { recursive: true }))
+    const path = join(folder, "sluice.sock")
+    const bed = await TestBed.start(t, {
+      backends: 0,
+      config: { clusters: {}, routes, listeners: `unix:${path}` },
+    })
+    const client = connect(path).pause()
+    t.onTestFinished(() => void client.destroy())
+    client.write("GET /none HTTP/1.1\r\nHost: a\r\n\r\n".repeat(12_000))
+    await once(client, "connect")
+    await settled(bed)
+    const answered = bed.records.length
+    const closing = bed.close(60_000)
+    const answers = (await read(client)).split("\r\n\r\n").slice(0, -1)
+    await closing
+    expect(answers.length).toBe(answered + 1)
+    expect(answers.map((head) => /close/.test(head)).indexOf(true)).toBe(answered)
+  })
 })
 
 describe("a client that pipelines three requests and ends its side gets three answers", () => {

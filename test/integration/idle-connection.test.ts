@@ -75,3 +75,27 @@ describe("idleTimeout 0 (keepalive_timeout 0)", () => {
     expect(text).toMatch(/^connection: close\r$/im)
   })
 })
+
+test("half a head on a connection that is being ended opens no call, however long its client takes to close", async (t) => {
+  const clock = new ManualClock()
+  const config = { clusters: {}, routes: [{ return: { status: 204 } }] }
+  const bed = await TestBed.start(t, { backends: 0, clock, config })
+  const socket = connect({ port: bed.port, host: "127.0.0.1", allowHalfOpen: true })
+  t.onTestFinished(() => void socket.destroy())
+  // In the end it is cut.
+  socket.on("error", () => {})
+  socket.write("GET / HTTP/1.1\r\nhost: ")
+  await eventually(
+    () => bed.balancer.snapshot().connections === 1,
+    () => "the connection",
+  )
+  clock.advance(9_000)
+  socket.resume()
+  const ended = once(socket, "end")
+  const closing = bed.close()
+  await ended
+  clock.advance(3_000)
+  clock.advance(3_000)
+  await closing
+  expect(bed.records).toEqual([])
+})
