@@ -84,8 +84,8 @@ test("half a head on a connection that is being ended opens no call, however lon
   t.onTestFinished(() => void socket.destroy())
   socket.write("GET / HTTP/1.1\r\nhost: ")
   await eventually(
-    () => bed.balancer.snapshot().connections === 1,
-    () => "the connection",
+    () => bed.balancer.snapshot().bufferedOctets > 0,
+    () => "half a head",
   )
   clock.advance(9_000)
   socket.resume()
@@ -96,4 +96,23 @@ test("half a head on a connection that is being ended opens no call, however lon
   socket.end()
   await closing
   expect(bed.records).toEqual([])
+})
+
+test("trailers of HTTP/1.1 have the time of a head", async (t) => {
+  const clock = new ManualClock()
+  const backend = await RawServer.start()
+  const bed = await TestBed.start(t, { backends: [backend], clock })
+  const socket = connect(bed.port, "127.0.0.1")
+  t.onTestFinished(() => void socket.destroy())
+  let text = ""
+  socket.on("data", (octets: Buffer) => (text += octets.toString()))
+  const closed = once(socket, "close")
+  socket.write("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: ")
+  const { connection } = await backend.stream()
+  await bed.pass(10_000, connection)
+  expect(text).toBe("")
+  await bed.pass(5_000, connection)
+  await closed
+  expect(text).toMatch(/^HTTP\/1\.1 408 /)
+  expect((await bed.ended())[0]).toMatchObject({ status: 408 })
 })

@@ -6,7 +6,7 @@ import { Output } from "../../http2/output.ts"
 import { guarded } from "../../log/guarded.ts"
 import { LogOnce } from "../../log/log-once.ts"
 import type { LinkUser } from "../../net/link.ts"
-import { failure } from "../../record/failure.ts"
+import { type Failure, failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import type { StreamOwner } from "../../relay/call/stream-owner.ts"
 import type { ClientConnection } from "../../relay/downstream/client-connection.ts"
@@ -72,6 +72,8 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
   #idleSinceMs: number
   /** Octets of a head have come and the head has not ended; -1: none have. */
   #headSinceMs: number
+  /** The clock's tick that has found the request in its trailers; -1: none has. */
+  #trailersSinceMs = -1
 
   constructor(options: DownstreamOptions, http1: Http1Options) {
     const { context, record, link } = options
@@ -134,6 +136,7 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
     if ("reason" in line) throw new Error("a request line was judged twice, in two ways")
     const { record } = this
     this.#discarded = 0
+    this.#trailersSinceMs = -1
     record.requests++
     record.protocol = line.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1"
     const request = readHttp1Request(line, fields)
@@ -185,11 +188,16 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
   onBodyFault(reason: string): void {
     this.onLimit("header_malformed")
     this.#logOnce.warn("fault", FAULT_MESSAGE, { reason })
+    this.#failBody(failure("bad_request", `the request's body is malformed: ${reason}`))
+  }
+
+  /** Nothing is read behind a body without an end. */
+  #failBody(why: Failure): void {
     const stream = this.#stream
     if (stream === null) return this.#end()
     this.#input.stop()
     stream.endConnection()
-    stream.owner!.fail(failure("bad_request", `the request's body is malformed: ${reason}`))
+    stream.owner!.fail(why)
   }
 
   later(run: () => void): void {
@@ -294,7 +302,9 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
 
   tick(nowMs: number): void {
     const { context, listener, sinceMs } = this.options
-    if (this.streams.size > 0 || this.#isEnding) return
+    if (this.#isEnding) return
+    if (this.#input.isInTrailers) return this.#tickInTrailers(nowMs)
+    if (this.streams.size > 0) return
     if (this.#headSinceMs >= 0) {
       if (nowMs - this.#headSinceMs <= headerTimeoutMsOf(listener, context.limits)) return
       this.onLimit("header_block_timeout")
@@ -307,6 +317,15 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
       this.destroy()
     } else if (nowMs - this.#idleSinceMs > idleTimeoutMsOf(listener, context.limits, this.record.requests))
       this.#end()
+  }
+
+  /** They have the time of a head, as trailers of HTTP/2 have. */
+  #tickInTrailers(nowMs: number): void {
+    const { context, listener } = this.options
+    if (this.#trailersSinceMs < 0) this.#trailersSinceMs = nowMs
+    if (nowMs - this.#trailersSinceMs <= headerTimeoutMsOf(listener, context.limits)) return
+    this.onLimit("header_block_timeout")
+    this.#failBody(failure("body_timeout", "the request's trailers did not end in time"))
   }
 
   drain(): void {

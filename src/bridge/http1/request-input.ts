@@ -56,6 +56,11 @@ export class RequestInput {
     return ahead !== null && (this.#isHeld || ahead.length >= this.#options.bounds.octetsMax)
   }
 
+  /** Of a body in chunks the last has come, and the end has not. */
+  get isInTrailers(): boolean {
+    return this.isInBody && this.#body!.isInTrailers
+  }
+
   /** Something came that is not looked at yet. */
   get hasAhead(): boolean {
     return this.#ahead !== null
