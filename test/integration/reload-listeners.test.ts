@@ -72,7 +72,7 @@ describe("a listener that a reload takes away", () => {
     socket.on("data", (octets: Buffer) => (heard += octets.toString()))
     socket.on("close", () => (isClosed = true))
     const request = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a.test\r\n\r\n`
-    // In one write: a reader of the first has the second too.
+    // In one write: whoever has the first has read the second.
     socket.write(request("/live") + request("/who"))
     const live = await shop.stream()
     await reload()
