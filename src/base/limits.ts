@@ -249,7 +249,8 @@ const rows = {
     counter: "interim_responses_exceeded",
   },
   headerBlockTimeoutMs: {
-    counts: "from HEADERS to END_HEADERS; of HTTP/1.1 from the first octet of a head to its end",
+    counts:
+      "from HEADERS to END_HEADERS; of HTTP/1.1 from the first octet of a head, or the last chunk, to the end",
     value: 10_000,
     unit: "ms",
     min: 10,

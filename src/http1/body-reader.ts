@@ -93,6 +93,20 @@ export class BodyReader {
     return fields === undefined || fields.length === 0 ? null : fields
   }
 
+  /** The last chunk has come, and what is behind it has not come to its end. */
+  get isInTrailers(): boolean {
+    return !this.isWhole && this.#state === State.TRAILERS
+  }
+
+  /** Read of trailers, which are kept. */
+  get heldOctets(): number {
+    return this.#trailers?.octets ?? 0
+  }
+
+  dropTrailers(): void {
+    this.#trailers = null
+  }
+
   /** The other side has ended. False: the body is not whole. */
   ended(): boolean {
     if (this.#state === State.CLOSE) this.isWhole = true

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { describe, expect, test } from "vitest"
 import { HeadReader } from "./head-reader.ts"
 
@@ -184,6 +186,23 @@ describe("a head that is the same as the last", () => {
     const read = reading(false)
     expect(read("A\r\nx: 1\r\n\r\n")).not.toBe(read("A\r\nx: 1\r\n\r\n"))
   })
+})
+
+test("a line that comes octet by octet holds little more than its octets", () => {
+  setFlagsFromString("--expose-gc")
+  const collectGarbage = runInNewContext("gc") as () => void
+  const octets = Buffer.from(`A\r\nx: ${"a".repeat(16_000)}`)
+  const readers = Array.from(
+    { length: 32 },
+    () => new HeadReader({ bounds: { octetsMax: 32_000, fieldsMax: 4 }, startLineProblem: beginsWithA }),
+  )
+  collectGarbage()
+  const before = process.memoryUsage().heapUsed
+  for (const reader of readers) for (let at = 0; at < octets.length; at++) reader.read(octets, at, at + 1)
+  collectGarbage()
+  const held = (process.memoryUsage().heapUsed - before) / readers.length
+  expect(readers.every(({ fault, isWhole }) => fault === null && !isWhole)).toBe(true)
+  expect(held).toBeLessThan(3 * octets.length)
 })
 
 test("one reader reads one head after the other", () => {

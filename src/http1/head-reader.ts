@@ -7,6 +7,11 @@ const COLON = 0x3a
 const SPACE = 0x20
 const TAB = 0x09
 const UPPER = 2
+/**
+ * V8 keeps what is put together of pieces as a tree of them, 32 octets for each, so that a line that comes octet by octet
+ * would take many times what it is charged.
+ */
+const PIECES_MAX = 64
 
 /** Why no more is read of a head. `reason`: one clause. */
 export interface HeadFault {
@@ -55,6 +60,8 @@ export class HeadReader {
   #isAtStart: boolean
   /** A line whose end has not come. */
   #partial = ""
+  /** That lines were put together of. */
+  #pieces = 0
   #last: KnownHead | null = null
 
   constructor(options: HeadReaderOptions) {
@@ -83,7 +90,7 @@ export class HeadReader {
       const lines = this.#partial + latin1(octets, at, cut < 0 ? stop : cut)
       this.octets += (cut < 0 ? stop : cut) - at
       at = cut < 0 ? stop : cut
-      this.#partial = cut < 0 ? lines : ""
+      this.#partial = cut < 0 ? this.#kept(lines) : ""
       if (cut >= 0 && !this.#isKnown(lines)) this.#readLines(lines)
     }
     if (at < end && !this.isWhole && this.fault === null) {
@@ -91,6 +98,11 @@ export class HeadReader {
       this.fault = { kind: "too_large", reason: `it has more than ${octetsMax} octets` }
     }
     return at
+  }
+
+  #kept(line: string): string {
+    if (++this.#pieces % PIECES_MAX !== 0) return line
+    return Buffer.from(line, "latin1").toString("latin1")
   }
 
   /** Takes a head from memory. */

@@ -94,6 +94,75 @@ describe("a client that does not read, whose answers end by a DATA of their own 
   })
 })
 
+describe("a client that pipelines without end and does not read", () => {
+  const returning = (prefix: string, status: number, text?: string) => ({
+    prefix,
+    return: { status, ...(text !== undefined && { text }) },
+  })
+  const routes = [returning("/none", 204), returning("/same", 304), returning("/", 200, "fine")]
+
+  /** No turn of the event loop brings another request: what could be taken is. */
+  async function settled(bed: TestBed): Promise<void> {
+    for (let turns = 0, last = -1; turns < 100; turns++) {
+      if (bed.records.length !== last) turns = 0
+      last = bed.records.length
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  test.for<[name: string, request: string, answer: RegExp]>([
+    ["204", "GET /none HTTP/1.1\r\nHost: a\r\n\r\n", /^HTTP\/1\.1 204 /],
+    ["304", "GET /same HTTP/1.1\r\nHost: a\r\n\r\n", /^HTTP\/1\.1 304 /],
+    ["HEAD", "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", /^HTTP\/1\.1 200 /],
+    [
+      "204 to small bodies",
+      "POST /none HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok",
+      /^HTTP\/1\.1 204 /,
+    ],
+  ])("is read no further, and answered once it reads: %s", async ([, request, answer], t) => {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-unread-"))
+    t.onTestFinished(() => rmSync(folder, { recursive: true }))
+    const path = join(folder, "sluice.sock")
+    const config = { clusters: {}, routes, listeners: `unix:${path}` }
+    const bed = await TestBed.start(t, { backends: 0, config })
+    const client = connect(path).pause()
+    t.onTestFinished(() => void client.destroy())
+    const all = 12_000
+    client.write(request.repeat(all - 1))
+    client.write(request.replace("Host", "Connection: close\r\nHost"))
+    await once(client, "connect")
+    await settled(bed)
+    expect(bed.records.length).toBeGreaterThan(0)
+    expect(bed.records.length).toBeLessThan(all)
+    expect(bed.balancer.snapshot().bufferedOctets).toBeLessThan(200_000)
+    const answers = (await read(client)).split("\r\n\r\n").slice(0, -1)
+    expect(answers.length).toBe(all)
+    expect(answers.every((head) => answer.test(head))).toBe(true)
+    expect(answers.map((head) => /close/.test(head)).indexOf(true)).toBe(all - 1)
+  })
+
+  test("has the next answered too where its listener goes", async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-unread-"))
+    t.onTestFinished(() => rmSync(folder, { recursive: true }))
+    const path = join(folder, "sluice.sock")
+    const bed = await TestBed.start(t, {
+      backends: 0,
+      config: { clusters: {}, routes, listeners: `unix:${path}` },
+    })
+    const client = connect(path).pause()
+    t.onTestFinished(() => void client.destroy())
+    client.write("GET /none HTTP/1.1\r\nHost: a\r\n\r\n".repeat(12_000))
+    await once(client, "connect")
+    await settled(bed)
+    const answered = bed.records.length
+    const closing = bed.close(60_000)
+    const answers = (await read(client)).split("\r\n\r\n").slice(0, -1)
+    await closing
+    expect(answers.length).toBe(answered + 1)
+    expect(answers.map((head) => /close/.test(head)).indexOf(true)).toBe(answered)
+  })
+})
+
 describe("a client that pipelines three requests and ends its side gets three answers", () => {
   const config = { clusters: {}, routes: [{ return: { status: 200, text: "fine" } }] }
 

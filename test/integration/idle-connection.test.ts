@@ -75,3 +75,44 @@ describe("idleTimeout 0 (keepalive_timeout 0)", () => {
     expect(text).toMatch(/^connection: close\r$/im)
   })
 })
+
+test("half a head on a connection that is being ended opens no call, however long its client takes to close", async (t) => {
+  const clock = new ManualClock()
+  const config = { clusters: {}, routes: [{ return: { status: 204 } }] }
+  const bed = await TestBed.start(t, { backends: 0, clock, config })
+  const socket = connect({ port: bed.port, host: "127.0.0.1", allowHalfOpen: true })
+  t.onTestFinished(() => void socket.destroy())
+  socket.write("GET / HTTP/1.1\r\nhost: ")
+  await eventually(
+    () => bed.balancer.snapshot().bufferedOctets > 0,
+    () => "half a head",
+  )
+  clock.advance(9_000)
+  socket.resume()
+  const ended = once(socket, "end")
+  const closing = bed.close()
+  await ended
+  clock.advance(3_000)
+  socket.end()
+  await closing
+  expect(bed.records).toEqual([])
+})
+
+test("trailers of HTTP/1.1 have the time of a head", async (t) => {
+  const clock = new ManualClock()
+  const backend = await RawServer.start()
+  const bed = await TestBed.start(t, { backends: [backend], clock })
+  const socket = connect(bed.port, "127.0.0.1")
+  t.onTestFinished(() => void socket.destroy())
+  let text = ""
+  socket.on("data", (octets: Buffer) => (text += octets.toString()))
+  const closed = once(socket, "close")
+  socket.write("POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: ")
+  const { connection } = await backend.stream()
+  await bed.pass(10_000, connection)
+  expect(text).toBe("")
+  await bed.pass(5_000, connection)
+  await closed
+  expect(text).toMatch(/^HTTP\/1\.1 408 /)
+  expect((await bed.ended())[0]).toMatchObject({ status: 408 })
+})

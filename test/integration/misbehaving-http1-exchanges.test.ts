@@ -235,8 +235,9 @@ const EXCHANGES: ExchangeRow[] = [
     "a switch is asked for in HTTP/1.0",
     switchesTo(SWITCH, "hello"),
     [`GET /tunnel HTTP/1.0\r\nHost: a\r\n${SWITCH}\r\n`],
-    "101 + ?hello…",
+    "502",
     "GET /tunnel",
+    ["101 + ?hello…", "GET /tunnel"],
   ],
   [
     "a switch is asked for behind another request",

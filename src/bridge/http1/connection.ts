@@ -6,7 +6,7 @@ import { Output } from "../../http2/output.ts"
 import { guarded } from "../../log/guarded.ts"
 import { LogOnce } from "../../log/log-once.ts"
 import type { LinkUser } from "../../net/link.ts"
-import { failure } from "../../record/failure.ts"
+import { type Failure, failure } from "../../record/failure.ts"
 import type { ConnectionRecord } from "../../record/record.ts"
 import type { StreamOwner } from "../../relay/call/stream-owner.ts"
 import type { ClientConnection } from "../../relay/downstream/client-connection.ts"
@@ -72,6 +72,8 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
   #idleSinceMs: number
   /** Octets of a head have come and the head has not ended; -1: none have. */
   #headSinceMs: number
+  /** The clock's tick that has found the request in its trailers; -1: none has. */
+  #trailersSinceMs = -1
 
   constructor(options: DownstreamOptions, http1: Http1Options) {
     const { context, record, link } = options
@@ -106,7 +108,10 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
 
   drained(): void {
     if (this.#socket !== null) return this.#socket.drained()
-    if (this.output.unsentOctets <= UNSENT_OCTETS_MAX) this.#stream?.drained()
+    if (this.output.unsentOctets <= UNSENT_OCTETS_MAX) {
+      this.#stream?.drained()
+      this.#input.goOn()
+    }
     this.#count()
   }
 
@@ -117,8 +122,9 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
 
   // ---- RequestEvents ------------------------------------------------------------------------------------------
 
+  /** Answers without a body are behind no stream: what is written bounds those that are not read, as in nginx. */
   get mayBeginRequest(): boolean {
-    return this.#stream === null && !this.#isEnding
+    return this.#stream === null && !this.#isEnding && this.output.unsentOctets <= UNSENT_OCTETS_MAX
   }
 
   onHeadBegun(): void {
@@ -130,6 +136,7 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
     if ("reason" in line) throw new Error("a request line was judged twice, in two ways")
     const { record } = this
     this.#discarded = 0
+    this.#trailersSinceMs = -1
     record.requests++
     record.protocol = line.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1"
     const request = readHttp1Request(line, fields)
@@ -181,11 +188,16 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
   onBodyFault(reason: string): void {
     this.onLimit("header_malformed")
     this.#logOnce.warn("fault", FAULT_MESSAGE, { reason })
+    this.#failBody(failure("bad_request", `the request's body is malformed: ${reason}`))
+  }
+
+  /** Nothing is read behind a body without an end. */
+  #failBody(why: Failure): void {
     const stream = this.#stream
     if (stream === null) return this.#end()
     this.#input.stop()
     stream.endConnection()
-    stream.owner!.fail(failure("bad_request", `the request's body is malformed: ${reason}`))
+    stream.owner!.fail(why)
   }
 
   later(run: () => void): void {
@@ -290,6 +302,8 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
 
   tick(nowMs: number): void {
     const { context, listener, sinceMs } = this.options
+    if (this.#isEnding) return
+    if (this.#input.isInTrailers) return this.#tickInTrailers(nowMs)
     if (this.streams.size > 0) return
     if (this.#headSinceMs >= 0) {
       if (nowMs - this.#headSinceMs <= headerTimeoutMsOf(listener, context.limits)) return
@@ -305,12 +319,21 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
       this.#end()
   }
 
+  /** They have the time of a head, as trailers of HTTP/2 have. */
+  #tickInTrailers(nowMs: number): void {
+    const { context, listener } = this.options
+    if (this.#trailersSinceMs < 0) this.#trailersSinceMs = nowMs
+    if (nowMs - this.#trailersSinceMs <= headerTimeoutMsOf(listener, context.limits)) return
+    this.onLimit("header_block_timeout")
+    this.#failBody(failure("body_timeout", "the request's trailers did not end in time"))
+  }
+
   drain(): void {
     this.#isDraining = true
     // What was sent before anybody was told is served: the next request is the last then.
     if (!this.#input.hasAhead) this.#stream?.drain()
-    // A request whose head has begun is answered first.
-    if (this.streams.size === 0 && this.#headSinceMs < 0) this.#end()
+    // A request whose head has begun, or that waits for the answers before it to be read, is answered first.
+    if (this.streams.size === 0 && this.#headSinceMs < 0 && !this.#input.hasAhead) this.#end()
   }
 
   get openListener(): OpenListener {

@@ -107,6 +107,28 @@ test("a body that is held waits at once", () => {
   expect(take()).toEqual(["body ok end", "resumed"])
 })
 
+test("more is read once there is room, though some of what waited is left", () => {
+  const { input, events, receive, take, run } = bedOf()
+  receive(PUT)
+  receive(PUT.repeat(6))
+  expect(input.isFull).toBe(true)
+  events.mayBeginRequest = true
+  input.goOn()
+  run()
+  expect([take(), input.isFull]).toEqual([
+    ["begun", "PUT / HTTP/1.1", "begun", "PUT / HTTP/1.1", "resumed"],
+    false,
+  ])
+})
+
+test("trailers are counted while they come, and let go of then", () => {
+  const { input, receive, take } = bedOf()
+  receive("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: 1\r\ny: ")
+  expect(input.heldOctets).toBe("x: 1\r\ny: ".length)
+  receive("2\r\n\r\n")
+  expect([input.heldOctets, take()]).toEqual([0, ["begun", "POST / HTTP/1.1", "body  end"]])
+})
+
 test("behind a fault nothing is read", () => {
   const { input, receive, take } = bedOf()
   receive(`GET / HTTP/1.1\r\nx y: 1\r\n\r\n${GET}`)

@@ -56,6 +56,11 @@ export class RequestInput {
     return ahead !== null && (this.#isHeld || ahead.length >= this.#options.bounds.octetsMax)
   }
 
+  /** Of a body in chunks the last has come, and the end has not. */
+  get isInTrailers(): boolean {
+    return this.isInBody && this.#body!.isInTrailers
+  }
+
   /** Something came that is not looked at yet. */
   get hasAhead(): boolean {
     return this.#ahead !== null
@@ -63,7 +68,7 @@ export class RequestInput {
 
   /** Read, and not looked at or not whole. */
   get heldOctets(): number {
-    return (this.#ahead?.capacity ?? 0) + this.#head.octets
+    return (this.#ahead?.capacity ?? 0) + this.#head.octets + (this.#body?.heldOctets ?? 0)
   }
 
   /** Octets came; what is not looked at yet is copied. */
@@ -148,7 +153,11 @@ export class RequestInput {
     const body = this.#body!
     const at = body.read(octets, start, end)
     const { fault, isWhole, pieceStart, pieceEnd } = body
-    if (isWhole) this.isInBody = false
+    if (isWhole) {
+      this.isInBody = false
+      // A request's trailers go nowhere.
+      body.dropTrailers()
+    }
     if (fault !== null) this.#events.onBodyFault(fault)
     else if (isWhole || pieceEnd > pieceStart) this.#events.onBody(octets, pieceStart, pieceEnd, isWhole)
     return at
@@ -164,6 +173,7 @@ export class RequestInput {
       if (this.#sink !== null) ahead.each(this.#sink)
       if (this.#sink !== null || ahead.length === 0) this.#dropAhead()
     }
+    if (this.#ahead !== null && !this.isFull) this.#events.resumeReading()
   }
 
   #dropAhead(): void {

@@ -49,7 +49,9 @@ export function readHttp1Request(line: RequestLine, fields: readonly string[]): 
   if (expects && !IS_CONTINUE.test(expectation!)) return { status: 417, reason: "no such expectation is met" }
   const isPersistent = !options.has("close") && (line.minorVersion === 1 || options.has("keep-alive"))
   const hasBody = isChunked || contentLength > 0
-  if (upgrade !== null && (hasBody || !options.has("upgrade") || IS_HTTP2.test(upgrade))) upgrade = null
+  // HTTP/1.0 has none: RFC 9110 §7.8.
+  if (line.minorVersion === 0 || hasBody || !options.has("upgrade") || IS_HTTP2.test(upgrade ?? ""))
+    upgrade = null
   const { method, target, minorVersion } = line
   return {
     ...{ method, target, minorVersion, fields, hasBody, contentLength, contentType },

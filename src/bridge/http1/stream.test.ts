@@ -178,6 +178,19 @@ describe("a request", () => {
     expect(empty.written()).toBe("")
   })
 
+  test.each<[name: string, request: Partial<AnsweredRequest>, isAnsweredAtOnce: boolean, told: string]>([
+    ["without being asked for its body", { hasBody: true }, true, closes],
+    ["behind that", { hasBody: true }, false, keeps],
+    ["and has no body", {}, true, keeps],
+    ["and did not wait to be asked", { hasBody: true, expectsContinue: false }, true, keeps],
+  ])("that is answered %s: the connection", (_name, request, isAnsweredAtOnce, connection) => {
+    const { stream, head, send, written } = bedOf({ expectsContinue: true, ...request })
+    if (!isAnsweredAtOnce) stream.begin()
+    head(200, "content-length", "0")
+    send("", true)
+    expect(written()).toContain(`HTTP/1.1 200 OK\r\ncontent-length: 0\r\n${connection}\r\n`)
+  })
+
   test("is held at a window of octets that its backend does not take, and let go at half of it", () => {
     const { stream, take } = bedOf({ hasBody: true })
     stream.receive(body, 0, 99, false)

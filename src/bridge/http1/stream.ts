@@ -61,6 +61,8 @@ export class Http1Stream implements DownstreamStream {
   /** The connection is held until the backend has taken more of the request. */
   #isHolding = false
   #isHeadSent = false
+  /** It was told to go on. */
+  #isAsked = false
   #bodyEnd: number = BodyEnd.NONE
   /** What is left of a length that the head says. */
   #lengthLeft = 0
@@ -76,6 +78,7 @@ export class Http1Stream implements DownstreamStream {
   begin(): void {
     // As nginx has it: one that is answered already is not asked for its body.
     if (!this.#request.expectsContinue || this.#isHeadSent || this.remoteEnded) return
+    this.#isAsked = true
     this.#host.output.text(CONTINUE)
     this.#host.onWritten()
   }
@@ -88,6 +91,8 @@ export class Http1Stream implements DownstreamStream {
     const status = Number(list.fields[1])
     if (status < 200) return
     this.#isHeadSent = true
+    // What follows may be the body, or the next request, where it was not told to go on: RFC 9110 §10.1.1.
+    if (this.#request.expectsContinue && !this.#isAsked && !this.remoteEnded) this.#isPersistent = false
     this.#frame(list, status)
     this.#host.output.text(responseHead(status, list.fields, this.#bodyEnd, this.#isPersistent))
     if (endStream) this.#end()
