@@ -54,10 +54,16 @@ export const continuityMutations: readonly Mutation[] = [
   },
   {
     name: "continuity-stale-received",
-    bug: "a backend that says less than one has said before is believed",
+    bug: "a backend that says less than one has said before, or than is kept, is believed",
     file: "relay/call/continuity/resume-rules.ts",
-    find: "if (received < positions.received)",
-    replace: "if (received < 0)",
+    // Two rules refuse it: what was said before is not kept any more.
+    find: `if (received < positions.received)
+    return \`continuity-received is \${received}, and was \${positions.received} before\`
+  if (received > sent) return \`continuity-received is \${received}, and only \${sent} messages were sent\`
+  if (received < logStart)
+    return \`continuity-received is \${received}, and only messages from \${logStart + 1} on are kept\`
+  return received`,
+    replace: "return received",
     world: "continuity",
   },
   {
@@ -200,7 +206,7 @@ export const continuityMutations: readonly Mutation[] = [
   },
   {
     name: "continuity-dropped-while-opening",
-    bug: "what a leg begins with is let go of while it waits for its place, where its message is longer than is kept (once real)",
+    bug: "while a leg waits for its place, a message longer than is kept loses its beginning (once real)",
     file: "relay/call/continuity/request-log.ts",
     find: " && this.neededFrom < 0) this.drop()",
     replace: ") this.drop()",
