@@ -22,6 +22,8 @@ interface Mend {
 interface GoModule {
   version: string
   source: Source
+  /** Default: 10. */
+  buildMinutes?: number
 }
 
 const goModules = {
@@ -64,6 +66,12 @@ const goModules = {
     // Its go.mod replaces modules, which `go install` refuses: our go.mod pins it.
     source: { directory: fileURLToPath(new URL("./xds/control-plane/", import.meta.url)), mends: [] },
   },
+  envoyGateway: {
+    version: "v1.9.1",
+    source: { packages: ["github.com/envoyproxy/gateway/cmd/envoy-gateway"] },
+    // A thousand packages, Kubernetes' among them.
+    buildMinutes: 60,
+  },
   gateway: {
     // Of sigs.k8s.io/gateway-api, as in its go.mod: the last whose echo server's source is in the module.
     version: "v1.4.1",
@@ -73,13 +81,14 @@ const goModules = {
 
 export type GoModuleName = keyof typeof goModules
 
-const buildTimeoutMs = 10 * 60_000
+const minuteMs = 60_000
+const buildTimeoutMs = 10 * minuteMs
 
 export const goVersion = (name: GoModuleName): string => goModules[name].version
 
 /** The path of a program of a Go module, built on first use. `Unavailable` where there is no Go. */
 export async function goProgram(name: GoModuleName, program: string): Promise<string> {
-  const { version, source }: GoModule = goModules[name]
+  const { version, source, buildMinutes = 10 }: GoModule = goModules[name]
   const directory = join(cache, "go", `${name}@${version}`)
   const path = join(directory, program)
   if (await exists(path)) return path
@@ -91,7 +100,8 @@ export async function goProgram(name: GoModuleName, program: string): Promise<st
   const aside = await mkdtemp(join(cache, "go", "build-"))
   try {
     if ("packages" in source) {
-      await go(["install", ...source.packages.map((path) => `${path}@${version}`)], aside, aside)
+      const paths = source.packages.map((path) => `${path}@${version}`)
+      await go(["install", ...paths], aside, aside, buildMinutes * minuteMs)
     } else if ("program" in source) {
       await go(["install", ".", ...(source.hasTools === true ? ["tool"] : [])], source.program, aside)
     } else {
@@ -132,8 +142,8 @@ async function installMended(source: Extract<Source, { directory: string }>, to:
   await rm(work, { recursive: true })
 }
 
-async function go(args: string[], cwd: string, bin: string): Promise<void> {
-  const { code, output } = await run("go", args, { cwd, env: { GOBIN: bin }, timeoutMs: buildTimeoutMs })
+async function go(args: string[], cwd: string, bin: string, timeoutMs = buildTimeoutMs): Promise<void> {
+  const { code, output } = await run("go", args, { cwd, env: { GOBIN: bin }, timeoutMs })
   if (code !== 0) throw new Error(`go ${args.join(" ")} failed:\n${output.trim()}`)
 }
 

@@ -10,6 +10,7 @@ import { grpcioClient } from "./interop/python-client.ts"
 import type { SuiteContext, SuiteResult } from "./result.ts"
 import { goControlPlane } from "./xds/control-plane/suite.ts"
 import { BESIDE_ENVOY_CASES, besideEnvoy } from "./xds/envoy/suite.ts"
+import { envoyGateway } from "./xds/envoy-gateway/suite.ts"
 import { grpcJavaVersion } from "./xds/java-client.ts"
 import { xdsClient } from "./xds/suite.ts"
 
@@ -89,6 +90,15 @@ export const suites: Suite[] = [
     cases: BESIDE_ENVOY_CASES,
     byDefault: "by name",
     run: besideEnvoy,
+  },
+  {
+    name: "xds-envoy-gateway",
+    title:
+      "under Envoy Gateway, beside Envoy: its own test data of GRPCRoutes, the same requests, the same answers",
+    tool: `envoy-gateway ${goVersion("envoyGateway")}`,
+    cases: 28,
+    byDefault: "by name",
+    run: envoyGateway,
   },
   {
     name: "gateway-grpc",

@@ -40,7 +40,8 @@ interface GrpcMatch {
   readonly headers?: readonly { readonly name: string; readonly value: string }[]
 }
 
-interface Input {
+/** A file of the test data. */
+export interface Input {
   readonly gateways?: readonly object[]
   readonly grpcRoutes?: readonly {
     readonly spec: {
@@ -51,7 +52,7 @@ interface Input {
   readonly [kind: string]: unknown
 }
 
-interface Asked {
+export interface Asked {
   readonly host: string
   readonly path: string
   readonly fields: readonly string[]
@@ -88,6 +89,11 @@ const LEFT_OUT: readonly (readonly [what: RegExp, why: string])[] = [
   [/^listenerSets:/m, "ListenerSets"],
 ]
 
+/** Why Sluice has nothing of a file; null: it has. */
+export function leftOutOf(text: string): string | null {
+  return LEFT_OUT.find(([what]) => what.test(text))?.[1] ?? null
+}
+
 function compareAll(directory: string): Compared[] {
   return readdirSync(directory)
     .filter((name) => /^(?:grpcroute|listenerset-grpcroute).*\.in\.yaml$/.test(name))
@@ -97,7 +103,7 @@ function compareAll(directory: string): Compared[] {
 
 function compare(directory: string, file: string): Compared {
   const text = readFileSync(join(directory, `${file}.in.yaml`), "utf8")
-  const leftOut = LEFT_OUT.find(([what]) => what.test(text))?.[1] ?? null
+  const leftOut = leftOutOf(text)
   if (leftOut !== null) return { file, leftOut, requests: 0, differences: [] }
   const input = parse(text) as Input
   const resources = Object.values(input).filter(Array.isArray).flat()
@@ -127,7 +133,7 @@ function compare(directory: string, file: string): Compared {
 }
 
 /** Every service, method, field and host of the file with every other, and some that are in none. */
-function requestsFor({ grpcRoutes = [] }: Input): Asked[] {
+export function requestsFor({ grpcRoutes = [] }: Input): Asked[] {
   const matches = grpcRoutes.flatMap(({ spec }) => spec.rules ?? []).flatMap((rule) => rule.matches ?? [])
   const texts = (all: (string | undefined)[]): Set<string> =>
     new Set(all.filter((one) => one !== undefined).map(textOf))
