@@ -1,4 +1,4 @@
-import type { Input } from "../../gateway/envoy-gateway.ts"
+import type { Input } from "../../gateway/envoy-gateway-data.ts"
 
 /** Gateways, alike but for their port: one for each data plane. */
 export const GATEWAYS = ["envoy", "sluice"] as const
