@@ -1,3 +1,5 @@
+import { readDigits } from "../http2/digits.ts"
+
 import { listElements } from "./grammar.ts"
 
 /** What a message says of the length of its body. */
@@ -12,8 +14,6 @@ export interface Framing {
 const NOTHING_SAID: Framing = { contentLength: -1, isChunked: false, hasUnknownCoding: false }
 const CHUNKED: Framing = { contentLength: -1, isChunked: true, hasUnknownCoding: false }
 const UNKNOWN: Framing = { contentLength: -1, isChunked: false, hasUnknownCoding: true }
-/** Below 2^53. */
-const DIGITS_MAX = 15
 
 /**
  * Reads how a message is framed from its fields, names and values in turn. A string says why that has more than one meaning:
@@ -34,7 +34,7 @@ export function readFraming(fields: readonly string[]): Framing | string {
   }
   if (coding !== null) return length === null ? framingOfCoding(coding) : "it says a length and a coding"
   if (length === null) return NOTHING_SAID
-  const contentLength = readLength(length)
+  const contentLength = readDigits(length)
   if (contentLength < 0) return "content-length is not one number"
   return { contentLength, isChunked: false, hasUnknownCoding: false }
 }
@@ -46,16 +46,4 @@ function framingOfCoding(coding: string): Framing | string {
   if (first < 0) return UNKNOWN
   if (first < codings.length - 1) return "chunked is not its last transfer coding"
   return codings.length === 1 ? CHUNKED : UNKNOWN
-}
-
-/** -1: it is no number of digits alone. */
-function readLength(text: string): number {
-  if (text.length === 0 || text.length > DIGITS_MAX) return -1
-  let octets = 0
-  for (let i = 0; i < text.length; i++) {
-    const digit = text.charCodeAt(i) - 0x30
-    if (digit < 0 || digit > 9) return -1
-    octets = octets * 10 + digit
-  }
-  return octets
 }

@@ -1,4 +1,5 @@
 import { clientAuthorityProblem } from "./authority.ts"
+import { readDigits } from "./digits.ts"
 import type { HeaderList, RequestHead, ResponseHead } from "./header-list.ts"
 import { CONNECTION_FIELDS, tidyFields, withoutField } from "./tidy-fields.ts"
 
@@ -43,18 +44,6 @@ function connectionProblem(name: string, value: string): Malformed | null {
   return null
 }
 
-/** Octets, -1 when it is no plain number. Several equal values count as one (RFC 9110 §8.6). */
-function parseContentLength(value: string): number {
-  if (value.length === 0 || value.length > 15) return -1
-  let octets = 0
-  for (let i = 0; i < value.length; i++) {
-    const digit = value.charCodeAt(i) - 0x30
-    if (digit < 0 || digit > 9) return -1
-    octets = octets * 10 + digit
-  }
-  return octets
-}
-
 /** Whether the last list checked had an `expect`. Checking is synchronous: one for all. */
 let hasExpect = false
 
@@ -69,7 +58,7 @@ function checkFields(fields: readonly string[], from: number): number | Malforme
     const problem = nameProblem(name) ?? valueProblem(name, value) ?? connectionProblem(name, value)
     if (problem !== null) return problem
     if (name === "content-length") {
-      const octets = parseContentLength(value)
+      const octets = readDigits(value)
       if (octets < 0 || (contentLength >= 0 && contentLength !== octets))
         return "content-length is not one number"
       contentLength = octets
@@ -202,7 +191,7 @@ function readResponse(list: HeaderList): ResponseHead | Malformed {
   const { fields } = list
   if (fields[0] !== ":status") return ":status is missing"
   const text = fields[1]!
-  const status = text.length === 3 ? parseContentLength(text) : -1
+  const status = text.length === 3 ? readDigits(text) : -1
   if (status < 100) return `:status is ${JSON.stringify(text.slice(0, 20))}`
   if (status === 101) return ":status 101 has no meaning in HTTP/2"
   const contentLength = checkFields(fields, 2)

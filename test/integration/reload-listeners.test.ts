@@ -19,6 +19,27 @@ const isPing = ({ type, flags }: dsl.SeenFrame): boolean => type === FrameType.P
 const configOf = (input: SluiceYaml) => fromInput(input).config!
 const listener = (name: string) => ({ address: "127.0.0.1:0", name })
 
+function http1Client(t: TestContext, port: number) {
+  const socket = connect(port, "127.0.0.1")
+  t.onTestFinished(() => void socket.destroy())
+  let heard = ""
+  let isClosed = false
+  socket.on("data", (octets: Buffer) => (heard += octets.toString()))
+  socket.on("close", () => (isClosed = true))
+  return {
+    /** In one write. */
+    ask: (...paths: string[]) =>
+      socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a.test\r\n\r\n`).join("")),
+    async heardInAll(): Promise<string> {
+      await eventually(
+        () => isClosed,
+        () => `closed after ${heard}`,
+      )
+      return heard
+    },
+  }
+}
+
 describe("a listener that a reload takes away", () => {
   /** `public` leads to the shop, `internal` to the administration; the reload leaves the second alone. */
   async function start(t: TestContext) {
@@ -65,42 +86,23 @@ describe("a listener that a reload takes away", () => {
 
   test("HTTP/1.1: a request behind one that goes on reaches its own routes, and is the last", async (t) => {
     const { bed, shop, reload } = await start(t)
-    const socket = connect(bed.port, "127.0.0.1")
-    t.onTestFinished(() => void socket.destroy())
-    let heard = ""
-    let isClosed = false
-    socket.on("data", (octets: Buffer) => (heard += octets.toString()))
-    socket.on("close", () => (isClosed = true))
-    const request = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a.test\r\n\r\n`
-    // In one write: the proxy that has the first has read the second.
-    socket.write(request("/live") + request("/who"))
+    const client = http1Client(t, bed.port)
+    // The proxy that has the first has read the second.
+    client.ask("/live", "/who")
     const live = await shop.stream()
     await reload()
     answerOk(live)
-    await eventually(
-      () => isClosed,
-      () => `closed after ${heard}`,
-    )
-    expect(heard).toMatch(/\r\nconnection: close\r\n.*\r\npublic$/is)
+    expect(await client.heardInAll()).toMatch(/\r\nconnection: close\r\n.*\r\npublic$/is)
   })
 
   test("HTTP/1.1: a client that waits for its answer is told that it is the last", async (t) => {
     const { bed, shop, reload } = await start(t)
-    const socket = connect(bed.port, "127.0.0.1")
-    t.onTestFinished(() => void socket.destroy())
-    let heard = ""
-    let isClosed = false
-    socket.on("data", (octets: Buffer) => (heard += octets.toString()))
-    socket.on("close", () => (isClosed = true))
-    socket.write("GET /live HTTP/1.1\r\nHost: a.test\r\n\r\n")
+    const client = http1Client(t, bed.port)
+    client.ask("/live")
     const live = await shop.stream()
     await reload()
     answerOk(live)
-    await eventually(
-      () => isClosed,
-      () => `closed after ${heard}`,
-    )
-    expect(heard).toMatch(/^HTTP\/1.1 200 .*\r\nconnection: close\r\n/is)
+    expect(await client.heardInAll()).toMatch(/^HTTP\/1.1 200 .*\r\nconnection: close\r\n/is)
   })
 
   test("one that is idle is closed at once, whatever it speaks", async (t) => {

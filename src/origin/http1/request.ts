@@ -1,4 +1,5 @@
 import { fieldLines } from "../../http1/writer.ts"
+import { readDigits } from "../../http2/digits.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import { OWN_BODY } from "../../relay/route/proxy-request.ts"
 
@@ -20,8 +21,6 @@ export interface OriginRequest {
 /** Fields that are written here, or that HTTP/2 alone has. */
 const WRITTEN_HERE = new Set(["connection", "upgrade", "transfer-encoding", "keep-alive", "expect"])
 
-/** Below 2^53. */
-const LENGTH = /^\d{1,15}$/
 const NO_TARGET = /[^\x21-\x7e\x80-\xff]/g
 const SLASH = 0x2f
 const COLON = 0x3a
@@ -52,7 +51,7 @@ export function originRequest(
       else if (name === ":path") path = value
       else if (name === ":authority") host = value
       else if (name === OWN_BODY) body = Buffer.from(value, "latin1")
-    } else if (name === "content-length") contentLength = isBodiless ? -1 : lengthOf(value)
+    } else if (name === "content-length") contentLength = isBodiless ? -1 : readDigits(value)
     else if (name === "connection") connection = value
     else if (name === "upgrade") upgrade = value
     // HTTP/2 lets a client send each cookie by itself: RFC 9113 §8.2.3.
@@ -76,11 +75,6 @@ export function originRequest(
     body,
     isLast,
   }
-}
-
-/** What variables have made of a length may be none: it is left out then. */
-function lengthOf(value: string): number {
-  return LENGTH.test(value) ? Number(value) : -1
 }
 
 /** What variables have made of a path may hold what would end it in a request line, or the line: RFC 9112 §3.2. */
