@@ -89,6 +89,7 @@ describe("the list of streams", () => {
   const answer = (...streams: Stream[]) => ({
     atMs: (atMs += 2000),
     isComplete: true,
+    turnMaxMs: 0,
     total: 9,
     matched: streams.length,
     streams,
