@@ -10,7 +10,7 @@ import { createServer, request } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { freePort } from "../../test/support/sluice-process.ts"
+import { freePort } from "../../test/support/free-port.ts"
 import { cpuNs, processTree } from "../measure/process-usage.ts"
 
 const PROGRAM = join(import.meta.dirname, "../../src/cli/main.ts")

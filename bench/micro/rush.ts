@@ -12,8 +12,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { defaultLimits } from "../../src/base/limits.ts"
 import { residentOctets } from "../../test/abuse/memory.ts"
+import { freePort } from "../../test/support/free-port.ts"
 import { RawServer } from "../../test/support/raw-server.ts"
-import { freePort } from "../../test/support/sluice-process.ts"
 import { plainTable } from "../report/table.ts"
 
 const PROGRAM = join(import.meta.dirname, "../../src/cli/main.ts")

@@ -15,7 +15,7 @@ import {
   DiscoveryResponseSchema,
 } from "../../src/xds/gen/envoy/service/discovery/v3/discovery_pb.ts"
 import { CLUSTER, ENDPOINTS, LISTENER, ROUTES } from "../../src/xds/type-urls.ts"
-import { freePort } from "../../test/support/sluice-process.ts"
+import { freePort } from "../../test/support/free-port.ts"
 
 const PROGRAM = join(import.meta.dirname, "../../src/cli/main.ts")
 const ENDPOINT_COUNT = 100

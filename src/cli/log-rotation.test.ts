@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, renameSync } from 
 import { join } from "node:path"
 import { describe, expect, type TestContext, test } from "vitest"
 import { eventually } from "../../test/support/eventually.ts"
-import { freePort, SluiceProcess, testDirectory } from "../../test/support/sluice-process.ts"
+import { freePort } from "../../test/support/free-port.ts"
+import { SluiceProcess, testDirectory } from "../../test/support/sluice-process.ts"
 
 /** Sluice with `workers`, a log and an access log, both of which `rename` moves away as logrotate does. */
 async function start(t: TestContext, workers: number) {

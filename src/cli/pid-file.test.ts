@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, type TestContext, test } from "vitest"
-import { freePort, SluiceProcess, testDirectory } from "../../test/support/sluice-process.ts"
+import { freePort } from "../../test/support/free-port.ts"
+import { SluiceProcess, testDirectory } from "../../test/support/sluice-process.ts"
 
 const LISTENING = '"message":"listening"'
 

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs"
 import { constants } from "node:os"
 import { describe, expect, test } from "vitest"
 import { eventually } from "../../test/support/eventually.ts"
-import { freePort, SluiceProcess } from "../../test/support/sluice-process.ts"
+import { freePort } from "../../test/support/free-port.ts"
+import { SluiceProcess } from "../../test/support/sluice-process.ts"
 import { type Command, Signals } from "./signals.ts"
 
 const soon = () => new Promise(setImmediate)

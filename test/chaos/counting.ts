@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 import { Client, type ClientDuplexStream, credentials, Metadata } from "@grpc/grpc-js"
 import { Histogram } from "../../bench/measure/histogram.ts"
 import { askAdmin } from "../support/admin-client.ts"
-import { freePort } from "../support/sluice-process.ts"
+import { freePort } from "../support/free-port.ts"
 import { pause } from "./stage.ts"
 
 const COUNTER = fileURLToPath(new URL("../../examples/continuity/node/counter.ts", import.meta.url))

@@ -9,9 +9,10 @@ import * as shapes from "../../src/control/admin/schema.ts"
 import { askAdmin, listenForEvents } from "../support/admin-client.ts"
 import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
+import { freePort } from "../support/free-port.ts"
 import { RawClient } from "../support/raw-client.ts"
 import { RawServer } from "../support/raw-server.ts"
-import { freePort, SluiceProcess, testDirectory } from "../support/sluice-process.ts"
+import { SluiceProcess, testDirectory } from "../support/sluice-process.ts"
 
 const LISTENING = '"message":"listening"'
 

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process"
 import { expect, test } from "vitest"
-import { freePort, SluiceProcess } from "../support/sluice-process.ts"
+import { freePort } from "../support/free-port.ts"
+import { SluiceProcess } from "../support/sluice-process.ts"
 
 // Files are looked at every five seconds.
 test("with --watch a changed file is reloaded, a broken one is not", { timeout: 60_000 }, async (t) => {

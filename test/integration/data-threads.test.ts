@@ -8,9 +8,10 @@ import { describe, expect, type TestContext, test } from "vitest"
 import { FrameType } from "../../src/http2/frame/types.ts"
 import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
+import { freePort } from "../support/free-port.ts"
 import { RawClient } from "../support/raw-client.ts"
 import { RawServer, type RawStream } from "../support/raw-server.ts"
-import { freePort, SluiceProcess, testDirectory } from "../support/sluice-process.ts"
+import { SluiceProcess, testDirectory } from "../support/sluice-process.ts"
 
 const LISTENING = '"message":"listening"'
 const FAULTY = fileURLToPath(new URL("../support/faulty-thread.mjs", import.meta.url))

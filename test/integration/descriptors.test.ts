@@ -3,9 +3,10 @@ import { connect, Socket } from "node:net"
 import { describe, expect, test } from "vitest"
 import { systemNetwork } from "../../src/net/network.ts"
 import { eventually } from "../support/eventually.ts"
+import { freePort } from "../support/free-port.ts"
 import { LogLines } from "../support/log-lines.ts"
 import { ManualClock } from "../support/manual-clock.ts"
-import { freePort, SluiceProcess } from "../support/sluice-process.ts"
+import { SluiceProcess } from "../support/sluice-process.ts"
 import { EchoBackend, echoClient, TestBed } from "../support/test-bed.ts"
 
 describe.runIf(process.platform === "linux")("a process that runs out of descriptors for clients", () => {

@@ -7,10 +7,11 @@ import { Discovery } from "../../src/control/discovery/discovery.ts"
 import { DnsServer } from "../support/dns-server.ts"
 import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
+import { freePort } from "../support/free-port.ts"
 import { ManualClock } from "../support/manual-clock.ts"
 import { RawClient } from "../support/raw-client.ts"
 import { RawServer } from "../support/raw-server.ts"
-import { freePort, SluiceProcess, testDirectory } from "../support/sluice-process.ts"
+import { SluiceProcess, testDirectory } from "../support/sluice-process.ts"
 import { TestBed } from "../support/test-bed.ts"
 
 const LISTENING = '"message":"listening"'

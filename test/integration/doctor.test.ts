@@ -16,7 +16,8 @@ import { expect, type TestContext, test } from "vitest"
 import { doctor } from "../../src/cli/doctor/doctor.ts"
 import type { Finding } from "../../src/cli/doctor/finding.ts"
 import { Certificate } from "../support/certificates.ts"
-import { freePort, testDirectory } from "../support/sluice-process.ts"
+import { freePort } from "../support/free-port.ts"
+import { testDirectory } from "../support/sluice-process.ts"
 
 interface Asked {
   readonly code: number

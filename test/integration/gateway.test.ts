@@ -8,8 +8,9 @@ import * as grpc from "@grpc/grpc-js"
 import { expect, type TestContext, test } from "vitest"
 import { Certificate } from "../support/certificates.ts"
 import { eventually } from "../support/eventually.ts"
+import { freePort } from "../support/free-port.ts"
 import { GATEWAY, GatewayBed, NamedBackend } from "../support/gateway-bed.ts"
-import { freePort, testDirectory } from "../support/sluice-process.ts"
+import { testDirectory } from "../support/sluice-process.ts"
 
 const to = (...names: string[]) => names.map((name) => ({ name, port: 8080 }))
 const ACCEPTED = ["Accepted True Accepted", "ResolvedRefs True ResolvedRefs"]

@@ -5,7 +5,8 @@ import { describe, expect, type TestContext, test } from "vitest"
 import { registerSluice } from "../../src/grpc-js/index.ts"
 import { WhereBackend } from "../conformance/xds/backends.ts"
 import { askAdmin } from "../support/admin-client.ts"
-import { freePort, SluiceProcess, testDirectory } from "../support/sluice-process.ts"
+import { freePort } from "../support/free-port.ts"
+import { SluiceProcess, testDirectory } from "../support/sluice-process.ts"
 
 async function backends(t: TestContext, many: number): Promise<WhereBackend[]> {
   const started = await Promise.all(Array.from({ length: many }, () => WhereBackend.start()))

@@ -7,7 +7,8 @@ import { Client, credentials, Metadata, type StatusObject } from "@grpc/grpc-js"
 import { expect, type TestContext, test } from "vitest"
 import { continuityInterceptor, registerSluice } from "../../src/grpc-js/index.ts"
 import { eventually } from "../support/eventually.ts"
-import { freePort, SluiceProcess, testDirectory } from "../support/sluice-process.ts"
+import { freePort } from "../support/free-port.ts"
+import { SluiceProcess, testDirectory } from "../support/sluice-process.ts"
 
 const COUNTER = join(import.meta.dirname, "../../examples/continuity/node/counter.ts")
 

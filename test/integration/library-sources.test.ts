@@ -7,8 +7,9 @@ import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { DnsServer } from "../support/dns-server.ts"
 import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
+import { freePort } from "../support/free-port.ts"
 import { RawServer } from "../support/raw-server.ts"
-import { freePort, testDirectory } from "../support/sluice-process.ts"
+import { testDirectory } from "../support/sluice-process.ts"
 import { TestBed } from "../support/test-bed.ts"
 
 const HOSTS = ["127.0.0.1", "127.0.0.2"]

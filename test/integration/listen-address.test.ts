@@ -10,8 +10,8 @@ import { readNginxConfig } from "../../src/config/nginx/read.ts"
 import { BesideNginx } from "../support/beside-nginx.ts"
 import { Certificate } from "../support/certificates.ts"
 import { startControl } from "../support/control-bed.ts"
+import { freePort } from "../support/free-port.ts"
 import { isInstalled } from "../support/nginx.ts"
-import { freePort } from "../support/sluice-process.ts"
 
 // All of 127/8 is this machine on Linux alone.
 const hasNginx = process.platform === "linux" && isInstalled("nginx", "-v", "nginx-light")

@@ -6,10 +6,11 @@ import { metrics } from "../../src/control/admin/metric-table.ts"
 import { askAdmin } from "../support/admin-client.ts"
 import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
+import { freePort } from "../support/free-port.ts"
 import { isInstalled } from "../support/nginx.ts"
 import { RawClient } from "../support/raw-client.ts"
 import { RawServer } from "../support/raw-server.ts"
-import { freePort, SluiceProcess } from "../support/sluice-process.ts"
+import { SluiceProcess } from "../support/sluice-process.ts"
 
 const promtool = (args: readonly string[], input?: string): string =>
   execFileSync("promtool", args, { ...(input !== undefined && { input }), encoding: "utf8" })

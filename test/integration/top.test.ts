@@ -3,10 +3,11 @@ import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { describe, expect, type TestContext, test } from "vitest"
 import { eventually } from "../support/eventually.ts"
+import { freePort } from "../support/free-port.ts"
 import { isInstalled } from "../support/nginx.ts"
 import { RawClient } from "../support/raw-client.ts"
 import { RawServer } from "../support/raw-server.ts"
-import { freePort, SluiceProcess, testDirectory } from "../support/sluice-process.ts"
+import { SluiceProcess, testDirectory } from "../support/sluice-process.ts"
 
 const PROGRAM = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
 const TERMINAL = fileURLToPath(new URL("../support/terminal.py", import.meta.url))

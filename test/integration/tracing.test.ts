@@ -1,10 +1,11 @@
 import { describe, expect, type TestContext, test } from "vitest"
 import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
+import { freePort } from "../support/free-port.ts"
 import { type OtlpReceiver, receiveOverGrpc, receiveOverHttp } from "../support/otlp-receiver.ts"
 import { RawClient } from "../support/raw-client.ts"
 import { RawServer, type RawStream } from "../support/raw-server.ts"
-import { freePort, SluiceProcess } from "../support/sluice-process.ts"
+import { SluiceProcess } from "../support/sluice-process.ts"
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c"
 const CALLER = "b7ad6b7169203331"

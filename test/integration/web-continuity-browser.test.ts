@@ -6,7 +6,8 @@ import { expect, type TestContext, test } from "vitest"
 import { startChatServer } from "../../examples/chat/start-chat-server.ts"
 import { launchChromium, noChromium } from "../support/chromium.ts"
 import { eventually } from "../support/eventually.ts"
-import { freePort, SluiceProcess } from "../support/sluice-process.ts"
+import { freePort } from "../support/free-port.ts"
+import { SluiceProcess } from "../support/sluice-process.ts"
 import type { PageTalk } from "../support/talking-page.ts"
 
 if (noChromium) console.info(`skipped: sluice/web in a browser: ${noChromium}`)

@@ -5,7 +5,8 @@ import { Chat } from "../../examples/chat/gen/chat_pb.ts"
 import { type ChatServer, startChatServer } from "../../examples/chat/start-chat-server.ts"
 import { createWebSocketTransport, type WebContinuity } from "../../src/web/index.ts"
 import { eventually } from "../support/eventually.ts"
-import { freePort, SluiceProcess } from "../support/sluice-process.ts"
+import { freePort } from "../support/free-port.ts"
+import { SluiceProcess } from "../support/sluice-process.ts"
 
 type Trust = "trusted" | "ignored"
 

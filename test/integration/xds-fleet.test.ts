@@ -6,7 +6,8 @@ import { expect, type TestContext, test } from "vitest"
 import { askAdmin } from "../support/admin-client.ts"
 import { Certificate, CertificateFiles } from "../support/certificates.ts"
 import { eventually } from "../support/eventually.ts"
-import { freePort, SluiceProcess, testDirectory } from "../support/sluice-process.ts"
+import { freePort } from "../support/free-port.ts"
+import { SluiceProcess, testDirectory } from "../support/sluice-process.ts"
 import { EchoBackend, echoClient } from "../support/test-bed.ts"
 
 /** Targets of a server of xDS are served by their names. */

@@ -8,7 +8,8 @@ import {
 } from "../../src/xds/gen/envoy/service/discovery/v3/discovery_pb.ts"
 import { LISTENER } from "../../src/xds/type-urls.ts"
 import { caseNames, runCase } from "../conformance/xds/cases.ts"
-import { freePort, SluiceProcess } from "../support/sluice-process.ts"
+import { freePort } from "../support/free-port.ts"
+import { SluiceProcess } from "../support/sluice-process.ts"
 
 const NODE_CLIENT = fileURLToPath(new URL("../conformance/xds/node-client.ts", import.meta.url))
 

@@ -1,6 +1,4 @@
 /** Where the servers of a file listen: each says so, on ports that are free here. */
-import { randomInt } from "node:crypto"
-import { createServer } from "node:net"
 import type { Directive, Word } from "../../src/config/nginx/ast.ts"
 
 /** HTTP/3 is no one's here; a server that says no address has port 80. */
@@ -19,22 +17,3 @@ export function writeListens(http: Directive[]): void {
 }
 
 const word = (text: string, like: Directive): Word => ({ text, span: like.name.span })
-
-/** A port that is free, on both loopbacks, and that no connection is given for its own end between two runs. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(PORTS_FROM, PORTS_TO)
-    if ((await isFree(port, "127.0.0.1")) && (await isFree(port, "::1"))) return port
-  }
-}
-
-/** Below those of Linux for connections (`ip_local_port_range`). */
-const [PORTS_FROM, PORTS_TO] = [10_000, 32_000]
-
-function isFree(port: number, host: string): Promise<boolean> {
-  const server = createServer()
-  return new Promise((resolve) => {
-    server.once("error", () => resolve(false))
-    server.listen(port, host, () => server.close(() => resolve(true)))
-  })
-}

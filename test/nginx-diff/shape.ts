@@ -3,7 +3,8 @@
 import type { Directive, Word } from "../../src/config/nginx/ast.ts"
 import { parse } from "../../src/config/nginx/parser.ts"
 import { Report } from "../../src/config/nginx/report.ts"
-import { freePort, writeListens } from "./listens.ts"
+import { freePort } from "../support/free-port.ts"
+import { writeListens } from "./listens.ts"
 import type { Stubs } from "./stub.ts"
 
 /** An address that the file listens on. */

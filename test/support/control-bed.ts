@@ -8,10 +8,10 @@ import { makeWorker } from "../../src/control/data-threads.ts"
 import type { OnCommand } from "../../src/control/signals.ts"
 import type { ProcessLog } from "../../src/log/logger.ts"
 import { eventually } from "./eventually.ts"
+import { freePort } from "./free-port.ts"
 import { LogLines } from "./log-lines.ts"
 import { RawClient } from "./raw-client.ts"
 import type { RawServer } from "./raw-server.ts"
-import { freePort } from "./sluice-process.ts"
 
 const addressOf = ({ port }: RawServer): string => `127.0.0.1:${port}`
 

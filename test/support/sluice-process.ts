@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { type AddressInfo, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -9,16 +8,6 @@ import type { TestContext } from "vitest"
 import { eventually } from "./eventually.ts"
 
 const PROGRAM = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
-
-/** A port that is free. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, "close")
-  return port
-}
 
 /** A directory that goes with the test. */
 export function testDirectory(t: TestContext): string {

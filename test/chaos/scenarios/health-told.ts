@@ -7,7 +7,7 @@ import { Unavailable } from "../../conformance/result.ts"
 import { WhereBackend } from "../../conformance/xds/backends.ts"
 import { XdsClient } from "../../conformance/xds/client.ts"
 import { xdsClientKinds, xdsClientProgram } from "../../conformance/xds/suite.ts"
-import { freePort } from "../../support/sluice-process.ts"
+import { freePort } from "../../support/free-port.ts"
 import { type Check, check, type Scenario } from "../scenario.ts"
 import { untilPrinted } from "../stage.ts"
 

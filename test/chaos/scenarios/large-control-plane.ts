@@ -6,7 +6,7 @@ import { Client, credentials, Metadata } from "@grpc/grpc-js"
 import { Child } from "../../../bench/measure/child.ts"
 import { WhereBackend } from "../../conformance/xds/backends.ts"
 import { askAdmin } from "../../support/admin-client.ts"
-import { freePort } from "../../support/sluice-process.ts"
+import { freePort } from "../../support/free-port.ts"
 import { resource, StandInControlPlane } from "../../support/stand-ins/control-plane.ts"
 import {
   CLUSTER,
