@@ -25,6 +25,15 @@ export function isToken(text: string): boolean {
   return text.length > 0
 }
 
+/** One octet per character: RFC 9110 §5.5. */
+export function isFieldValue(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const octet = text.charCodeAt(i)
+    if (octet > 0xff || valueOctets[octet] === 0) return false
+  }
+  return true
+}
+
 /** The elements of a list, in lower case. Of white space only spaces and tabs stand around them: RFC 9110 §5.6.1. */
 export function listElements(value: string): string[] {
   return value.split(",").map((each) => each.replace(/^[\t ]+|[\t ]+$/g, "").toLowerCase())

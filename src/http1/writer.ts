@@ -1,11 +1,10 @@
 import type { Output } from "../http2/output.ts"
-import { isToken } from "./grammar.ts"
+import { isFieldValue, isToken } from "./grammar.ts"
 
 const LINE_END = Buffer.from("\r\n", "latin1")
 const LAST_CHUNK = "0\r\n"
 
-/** What HTTP/1.1 lets a value be, one octet per character: RFC 9110 §5.5. */
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+/** What HTTP/1.1 does not let a value hold, one octet per character: RFC 9110 §5.5. */
 const NO_FIELD_VALUE = /[^\t\x20-\x7e\x80-\xff]/g
 
 /**
@@ -18,7 +17,7 @@ export function fieldLines(fields: readonly string[], from = 0): string {
     const name = fields[i]!
     const value = fields[i + 1]!
     if (!isToken(name)) continue
-    lines += `${name}: ${FIELD_VALUE.test(value) ? value : value.replace(NO_FIELD_VALUE, " ")}\r\n`
+    lines += `${name}: ${isFieldValue(value) ? value : value.replace(NO_FIELD_VALUE, " ")}\r\n`
   }
   return lines
 }

@@ -54,8 +54,17 @@ export function readHttp1Request(line: RequestLine, fields: readonly string[]): 
     upgrade = null
   const { method, target, minorVersion } = line
   return {
-    ...{ method, target, minorVersion, fields, hasBody, contentLength, contentType },
-    ...{ options, isPersistent, upgrade, expectsContinue: expects },
+    method,
+    target,
+    minorVersion,
+    fields,
+    hasBody,
+    contentLength,
+    contentType,
+    options,
+    isPersistent,
+    upgrade,
+    expectsContinue: expects,
   }
 }
 

@@ -1,3 +1,4 @@
+import { isFieldValue } from "../../http1/grammar.ts"
 import { ErrorCode } from "../../http2/error-code.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import { guarded } from "../../log/guarded.ts"
@@ -8,7 +9,6 @@ import { statusLine } from "./response-head.ts"
 import type { Http1Socket } from "./socket.ts"
 
 const NO_OCTETS = Buffer.alloc(0)
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
 export interface UpgradeStreamOptions {
   socket: Http1Socket
@@ -83,7 +83,7 @@ export class UpgradeStream implements DownstreamStream {
     let text = statusLine(status)
     if (status >= 200) text += "connection: close\r\n"
     for (let i = 0; i < fields.length; i += 2)
-      if (!fields[i]!.startsWith(":") && FIELD_VALUE.test(fields[i + 1]!))
+      if (!fields[i]!.startsWith(":") && isFieldValue(fields[i + 1]!))
         text += `${fields[i]}: ${fields[i + 1]}\r\n`
     this.#write(Buffer.from(`${text}\r\n`, "latin1"), 0)
     if (status === 101) this.#switch()
