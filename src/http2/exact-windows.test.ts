@@ -357,6 +357,80 @@ describe("what our own windows let the peer send", () => {
   })
 })
 
+describe("DATA of one stream in a row is handed on as one, and to its windows it is many", () => {
+  interface Reader {
+    limits?: LabOptions["limits"]
+    /** What is handed on is taken. */
+    consumes?: boolean
+    contentLength?: string
+  }
+
+  class PiecesLog extends EventLog {
+    pieces: number[] = []
+    consumes = true
+    override onData(...[stream, , start, end]: Parameters<EventLog["onData"]>): void {
+      this.pieces.push(end - start)
+      if (this.consumes) stream.consume(end - start)
+    }
+  }
+
+  /** What came of these reads: how long the pieces are that were handed on, and what is said. */
+  function read(reads: Buffer[][], { limits = {}, consumes = true, contentLength }: Reader) {
+    const events = new PiecesLog()
+    events.consumes = consumes
+    const lab = new Lab("server", { events, limits })
+    const length: [string, string][] = contentLength === undefined ? [] : [["content-length", contentLength]]
+    lab.send(dsl.headers(1, [...dsl.request, ...length]))
+    lab.said()
+    for (const frames of reads) lab.send(...frames)
+    return { pieces: events.pieces, said: lab.said(), limits: events.limits }
+  }
+
+  const small = { limits: { streamWindowOctets: 100 } }
+  const rows: [string, Reader, number[], number[], string[]][] = [
+    ["all for which no credit is due", small, [20, 20, 9], [49], []],
+    ["not what makes it due", small, [20, 20, 10], [40, 10], ["WINDOW_UPDATE 1 50"]],
+    [
+      "what is due counts from there again",
+      small,
+      [20, 31, 40, 9, 1],
+      [20, 31, 49, 1],
+      ["WINDOW_UPDATE 1 51", "WINDOW_UPDATE 1 50"],
+    ],
+    [
+      "nor what makes it due to the connection",
+      { limits: { connectionWindowOctets: DEFAULT } },
+      [16_000, 16_000, 700, 66, 1, 1, 5, 5],
+      [16_000, 16_000, 766, 1, 1, 10],
+      ["WINDOW_UPDATE 0 32768"],
+    ],
+    [
+      "not past the stream's window",
+      { ...small, consumes: false },
+      [40, 49, 11, 1],
+      [40, 49, 11],
+      ["RST_STREAM 1 FLOW_CONTROL_ERROR"],
+    ],
+    ["all of what content-length says", { contentLength: "30" }, [10, 10, 10], [30], []],
+    ["not past it", { contentLength: "30" }, [10, 10, 11], [20], ["RST_STREAM 1 PROTOCOL_ERROR"]],
+  ]
+  test.each(rows)("%s", (_, reader, octets, pieces, said) => {
+    const frames = octets.map((each) => dsl.data(1, "x".repeat(each)))
+    const atOnce = read([frames], reader)
+    expect({ ...atOnce, limits: [] }).toEqual({ pieces, said, limits: [] })
+    const oneByOne = read(
+      frames.map((each) => [each]),
+      reader,
+    )
+    expect({ ...oneByOne, pieces }).toEqual(atOnce)
+  })
+
+  test("of a stream that is not open, each is refused as it comes", () => {
+    const frames = [dsl.data(5, "a"), dsl.data(5, "b")]
+    expect(read([frames], {}).said).toEqual(["GOAWAY 1 PROTOCOL_ERROR"])
+  })
+})
+
 describe("streams that wait take turns of 16,384 octets", () => {
   /** Two streams that wait for the connection; what goes out once `credit` has come. */
   function turns(first: number, second: number, credit: number): string[] {

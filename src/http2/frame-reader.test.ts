@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest"
+import * as dsl from "../../test/support/frame-dsl.ts"
 import { FrameType } from "./frame/types.ts"
 import { FrameReader } from "./frame-reader.ts"
 
@@ -16,6 +17,9 @@ class Reading {
   readonly frames: Buffer[] = []
   /** The buffers that frames were handed on in. */
   readonly rooms: Buffer[] = []
+  /** The room that each stream has, and who asked. */
+  room = Number.POSITIVE_INFINITY
+  readonly asked: number[] = []
   /** The sink says false after so many frames. */
   stopsAfter = Number.POSITIVE_INFINITY
   readonly reader = new FrameReader(MAX, {
@@ -23,6 +27,10 @@ class Reading {
       this.frames.push(Buffer.from(octets.subarray(start, end)))
       this.rooms.push(octets)
       return this.frames.length < this.stopsAfter
+    },
+    dataRoom: (streamId) => {
+      this.asked.push(streamId)
+      return this.room
     },
   })
 
@@ -83,6 +91,7 @@ describe("frames come out as they went in", () => {
     const reading = new Reading()
     const large = new FrameReader(2 ** 24 - 1, {
       onFrame: (octets, start, end) => reading.frames.push(octets.subarray(start, end)) > 0,
+      dataRoom: () => 0,
     })
     const octets = frame(0x01_02_03)
     large.read(octets, 0, octets.length)
@@ -132,7 +141,10 @@ describe("a frame that is longer than allowed", () => {
     for (const at of [1, 8]) {
       const octets = Buffer.concat([frame(MAX + 1).subarray(0, 9), Buffer.alloc(30)])
       const frames: number[] = []
-      const reader = new FrameReader(MAX, { onFrame: (_, start, end) => frames.push(end - start) > 0 })
+      const reader = new FrameReader(MAX, {
+        onFrame: (_, start, end) => frames.push(end - start) > 0,
+        dataRoom: () => 0,
+      })
       const rest = Buffer.from(octets.subarray(at))
       expect([reader.read(octets, 0, at), reader.read(rest, 0, rest.length)]).toEqual([true, false])
       expect(frames).toEqual([])
@@ -143,6 +155,109 @@ describe("a frame that is longer than allowed", () => {
     const reading = new Reading()
     expect(reading.read(Buffer.concat([frame(2), frame(MAX + 1).subarray(0, 9)]))).toEqual([false])
     expect(reading.frames).toEqual([frame(2)])
+  })
+})
+
+describe("DATA behind DATA of its stream joins it", () => {
+  const data = (id: number, payload: string, flags = 0) =>
+    dsl.frame(FrameType.DATA, flags, id, Buffer.from(payload))
+  const ID = 0x01_02_03_04
+  const large = "x".repeat(16_383)
+
+  const rows: [string, Buffer[], Buffer[]][] = [
+    ["two", [data(ID, "ab"), data(ID, "c")], [data(ID, "abc")]],
+    ["many", "abcdefghijk".split("").map((each) => data(ID, each)), [data(ID, "abcdefghijk")]],
+    [
+      "of streams in turn, each its own",
+      [data(1, "a"), data(1, "b"), data(3, "c"), data(3, "d"), data(1, "e")],
+      [data(1, "ab"), data(3, "cd"), data(1, "e")],
+    ],
+    [
+      "what follows is read as ever",
+      [data(1, "a"), data(1, "b"), frame(3), data(1, "c")],
+      [data(1, "ab"), frame(3), data(1, "c")],
+    ],
+    [
+      "lengths of two octets",
+      [data(1, "a".repeat(255)), data(1, "b".repeat(300))],
+      [data(1, "a".repeat(255) + "b".repeat(300))],
+    ],
+    ["up to 16,384 octets", [data(1, large), data(1, "y")], [data(1, `${large}y`)]],
+    ["not past them", [data(1, large), data(1, "yz"), data(1, "z")], [data(1, large), data(1, "yzz")]],
+    [
+      "one of 16,384 octets is whole",
+      [data(1, `${large}y`), data(1, "z")],
+      [data(1, `${large}y`), data(1, "z")],
+    ],
+  ]
+  test.each(rows)("%s", (_, frames, expected) => {
+    const reading = new Reading()
+    expect([reading.read(Buffer.concat(frames)), reading.frames]).toEqual([[true], expected])
+  })
+
+  const apart: [string, Buffer, Buffer][] = [
+    ["another stream, by the first octet", data(ID, "a"), data(ID + 0x01_00_00_00, "b")],
+    ["by the second", data(ID, "a"), data(ID + 0x01_00_00, "b")],
+    ["by the third", data(ID, "a"), data(ID + 0x01_00, "b")],
+    ["by the last", data(ID, "a"), data(ID + 1, "b")],
+    ["the second ends its stream", data(1, "a"), data(1, "b", 1)],
+    ["the first does, which its reader refuses", data(1, "a", 1), data(1, "b")],
+    ["the second is padded", data(1, "a"), data(1, "\0b", 8)],
+    ["the first is", data(1, "\0a", 8), data(1, "b")],
+    [
+      "the second is of another type",
+      data(1, "a"),
+      dsl.frame(FrameType.CONTINUATION, 0, 1, Buffer.from("b")),
+    ],
+    ["the first is", dsl.frame(FrameType.CONTINUATION, 0, 1, Buffer.from("b")), data(1, "a")],
+    ["the second is empty: a flood of those has a limit", data(1, "a"), data(1, "")],
+    ["the first is", data(1, ""), data(1, "b")],
+  ]
+  test.each(apart)("not: %s", (_, first, second) => {
+    const reading = new Reading()
+    // Behind it another, so that the second is not the last.
+    reading.read(Buffer.concat([first, second, frame(1)]))
+    expect(reading.frames).toEqual([first, second, frame(1)])
+  })
+
+  test.each([
+    [3, [data(7, "abc"), data(7, "d")]],
+    [2, [data(7, "ab"), data(7, "cd")]],
+    [1, [data(7, "a"), data(7, "b"), data(7, "c"), data(7, "d")]],
+    [0, [data(7, "a"), data(7, "b"), data(7, "c"), data(7, "d")]],
+    [-5, [data(7, "a"), data(7, "b"), data(7, "c"), data(7, "d")]],
+  ])("as far as its stream has room: %i octets", (room, expected) => {
+    const reading = new Reading()
+    reading.room = room
+    reading.read(Buffer.concat("abcd".split("").map((each) => data(7, each))))
+    expect(reading.frames).toEqual(expected)
+    expect(new Set(reading.asked)).toEqual(new Set([7]))
+  })
+
+  test("what is not whole is held, wherever it is cut", () => {
+    const octets = Buffer.concat([data(1, "ab"), data(1, "cd"), data(1, "ef")])
+    for (let at = 1; at < octets.length; at++) {
+      const reading = new Reading()
+      expect(reading.read(...cut(octets, at))).toEqual([true, true])
+      const payloads = reading.frames.map((each) => each.subarray(9).toString())
+      expect([at, payloads.join("")]).toEqual([at, "abcdef"])
+      for (const each of reading.frames) expect(each.readUIntBE(0, 3)).toBe(each.length - 9)
+    }
+  })
+
+  test("one that is longer than allowed is found behind it", () => {
+    const reading = new Reading()
+    expect(
+      reading.read(Buffer.concat([data(1, "a"), data(1, "b"), frame(MAX + 1, FrameType.DATA, 0)])),
+    ).toEqual([false])
+    expect(reading.frames).toEqual([data(1, "ab")])
+  })
+
+  test("a sink that says false is handed nothing more", () => {
+    const reading = new Reading()
+    reading.stopsAfter = 1
+    reading.read(Buffer.concat([data(1, "a"), data(1, "b"), data(3, "c")]))
+    expect(reading.frames).toEqual([data(1, "ab")])
   })
 })
 

@@ -33,7 +33,7 @@ const holders: [string, () => unknown][] = [
   [
     "half a frame",
     () => {
-      const reader = new FrameReader(16_384, { onFrame: () => true })
+      const reader = new FrameReader(16_384, { onFrame: () => true, dataRoom: () => 0 })
       const head = Buffer.from([0, 1, 0, FrameType.HEADERS, 4, 0, 0, 0, 1])
       reader.read(head, 0, head.length)
       return reader

@@ -179,6 +179,11 @@ export class Receiver<Owner> implements FrameSink {
     return !this.#connection.isClosed
   }
 
+  dataRoom(id: number): number {
+    const stream = this.#table.get(id)
+    return stream === undefined ? 0 : Math.min(this.#window.untilDue, this.#streams.dataRoom(stream))
+  }
+
   #onOther(
     octets: Buffer,
     start: number,

@@ -102,6 +102,13 @@ export class Streams<Owner> {
     this.sender.windowUpdate(stream.id, owed)
   }
 
+  /** So many octets may come for it before credit is due, or a fault. */
+  dataRoom({ receiveOctets, owedOctets, contentLengthLeft }: Http2Stream<Owner>): number {
+    const untilDue = this.windowOctets / 2 - owedOctets - 1
+    const room = Math.min(receiveOctets, untilDue)
+    return contentLengthLeft < 0 ? room : Math.min(room, contentLengthLeft)
+  }
+
   #heldOctets({ receiveOctets, owedOctets }: Http2Stream<Owner>): number {
     return this.#firstWindowOctets - receiveOctets - owedOctets
   }

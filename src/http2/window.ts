@@ -22,6 +22,11 @@ export class ReceiveWindow {
     this.#size = size
   }
 
+  /** So many octets may come before credit is due; the peer has more than that. */
+  get untilDue(): number {
+    return this.#size / 2 - this.#owed - 1
+  }
+
   /** False when the peer sent more than it was allowed. */
   spend(octets: number): boolean {
     this.octets -= octets

@@ -87,6 +87,14 @@ export const equivalents: readonly Equivalents[] = [
   },
   {
     file: "http2/frame-reader.ts",
+    why: "a frame that none follows stays as it is",
+    at: {
+      "isFollowed(octets, at, next, end) ? this.#join": ["isFollowed(octets, at, next, end) → true"],
+      "rest === next ? next": ["rest === next → false"],
+    },
+  },
+  {
+    file: "http2/frame-reader.ts",
     why: "any negative number but that of STOPPED will do",
     at: { "const TOO_LONG = -2": ["2 → 3"] },
   },

@@ -31,7 +31,7 @@ class StrictLog extends EventLog {
   ): void {
     this.#check(stream, "onData")
     if (start > end || end > octets.length) this.problems.push("onData beyond its buffer")
-    super.onData(stream, octets, start, end, endStream)
+    this.#note(stream.id, octets.toString("latin1", start, end), endStream)
     if (endStream) this.#ended.add(stream.id)
     stream.consume(end - start)
   }
@@ -57,6 +57,14 @@ class StrictLog extends EventLog {
   override onEnd(...[fault]: Parameters<EventLog["onEnd"]>): void {
     if (this.lines.some((line) => line.startsWith("end"))) this.problems.push("the connection ended twice")
     super.onEnd(fault)
+  }
+
+  /** DATA that follows DATA of its stream is one: in how many pieces it is handed on depends on how it is read. */
+  #note(id: number, payload: string, endStream: boolean): void {
+    const follows =
+      payload !== "" && this.lines.at(-1)?.startsWith(`data ${id} `) === true && !this.#ended.has(id)
+    const before = follows ? this.lines.pop()! : `data ${id} `
+    this.lines.push(`${before}${payload}${endStream ? " END_STREAM" : ""}`)
   }
 
   #check(stream: Http2Stream<string>, event: string): void {
