@@ -212,6 +212,7 @@ export class Balancer extends EventEmitter<BalancerEvents> {
       context: this.#context,
       clients: this.#clients,
       nextConnectionId: () => numbers.nextConnectionId(),
+      findListener: (address) => this.#listeners.findAt(address),
     })
     this.#listeners = new Listeners(network, this.#clients, this.#tcp)
     const names: ConnectorTableOptions = {

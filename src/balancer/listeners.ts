@@ -1,5 +1,7 @@
 import type { Socket } from "node:net"
+import type { Address } from "../config/address.ts"
 import type { ListenerConfig } from "../config/model.ts"
+import { listenerAt } from "../config/pass-address.ts"
 import { localAddressOf, wildcardOf } from "../config/wildcard.ts"
 import type { Listening } from "../net/listen.ts"
 import type { Network } from "../net/network.ts"
@@ -7,6 +9,7 @@ import { readShared } from "../net/shared-read.ts"
 import type { TlsListener } from "../net/tls-listener.ts"
 import type { Clients } from "../relay/downstream/clients.ts"
 import type { OpenListener } from "../relay/downstream/listener-view.ts"
+import type { PassedClient } from "../relay/downstream/passed-client.ts"
 import type { Route } from "../relay/route/route.ts"
 import type { Router } from "../relay/route/router.ts"
 import type { TcpClients } from "../tcp/tcp-clients.ts"
@@ -59,6 +62,16 @@ export class Listeners {
       port: listening === null ? config.port : listening.port,
       unixPath: config.unixPath,
     }))
+  }
+
+  /** What takes over a client that another listener has accepted, by the address that it is passed to; null: none is there. */
+  findAt(address: Address): ((client: PassedClient) => void) | null {
+    const places = [...this.#open.values()].map((open) => {
+      const { config, listening } = open
+      return { host: config.host, port: listening?.port ?? config.port, unixPath: config.unixPath, open }
+    })
+    const found = listenerAt(address, places)
+    return found === null ? null : (client) => this.#receive(found.open, client)
   }
 
   find(name: string): Pick<OpenListener, "config"> | undefined {
@@ -155,6 +168,19 @@ export class Listeners {
         return socket
       })
     return true
+  }
+
+  #receive(listener: Accepting | AcceptingTcp, client: PassedClient): void {
+    const { socket, held } = client
+    const { protocol, socketKeepalive, proxyProtocol } = listener.config
+    socket.allowHalfOpen = protocol === "tcp"
+    socket.setKeepAlive(socketKeepalive)
+    if (!("router" in listener)) return this.#tcp.receive(listener, client)
+    socket.setNoDelay(true)
+    if (listener.tls === null) return this.#clients.receive(listener, client)
+    this.#clients.receiveHandshake(listener, client)
+    if (held.length > 0) socket.unshift(held)
+    listener.tls.handshake(socket, proxyProtocol)
   }
 
   close(name: string): void {

@@ -25,6 +25,8 @@ export type TcpAction =
   | { kind: "cluster"; cluster: string; tls: UpstreamTlsConfig | null }
   /** A cluster or an address named by variables; with `resolve`, a host's name too. */
   | { kind: "variable"; template: string; resolve: boolean; tls: UpstreamTlsConfig | null }
+  /** Goes on at another listener of this process, of HTTP or TCP, by its address. nginx: `pass`. */
+  | { kind: "pass"; template: string }
   /** Is told the text, and the connection ends. */
   | { kind: "return"; template: string }
   /** Ends at once. */

@@ -43,6 +43,7 @@ export function compileTcpServers(
   )
   return {
     fallback: fallback.server,
+    mayPass: own.some(({ server }) => server.target.kind === "pass"),
     find(host) {
       const found = names.find(host)
       return found === "limit" ? undefined : found
@@ -86,6 +87,8 @@ function compileTarget(action: TcpAction, { templateOf, findCluster, tls }: TcpC
   switch (action.kind) {
     case "none":
       return action
+    case "pass":
+      return { kind: "pass", address: templateOf(action.template) }
     case "return":
       return { kind: "return", text: templateOf(action.template) }
     case "cluster":

@@ -5,7 +5,9 @@ import type { AttemptRecord, ClientHello, ProxiedConnection, TlsInfo } from "../
 import { stateOf } from "../record/request-state.ts"
 import type { NewStreamRecord } from "../record/stream-record.ts"
 import { reportCall } from "../relay/call/report.ts"
+import type { FindListener, PassedClient } from "../relay/downstream/passed-client.ts"
 import { EndpointLegs } from "./endpoint-legs.ts"
+import { findPassTarget, remoteOf } from "./pass.ts"
 import { Preread, type PrereadOwner } from "./preread.ts"
 import { Relay } from "./relay.ts"
 import { sentHeader } from "./sent-header.ts"
@@ -19,6 +21,9 @@ export interface SessionOptions {
   readonly listener: OpenTcpListener
   readonly socket: Socket
   readonly record: NewStreamRecord
+  /** By whom this client was accepted; null: by this listener. */
+  readonly passed: PassedClient | null
+  readonly findListener: FindListener
   onOver(): void
 }
 
@@ -36,7 +41,8 @@ const NO_HELLO: ClientHello = { protocol: "", serverName: "", alpnProtocols: "" 
  *   2. Who the client is, how many there may be, who is let in (`TcpServer.phases`).
  *   3. TLS, where the listener has it.
  *   4. A ClientHello is read, where the server wants to know its names; its name may choose another server.
- *   5. An endpoint is picked and connected to, another where that fails (`EndpointLegs`).
+ *   5. An endpoint is picked and connected to, another where that fails (`EndpointLegs`). Or the client goes on at another
+ *      listener, and this is over without a report.
  *   6. Octets are relayed (`Relay`) until both sides have ended.
  *   7. One report.
  */
@@ -50,28 +56,34 @@ export class TcpSession extends SessionStream implements PhasedSession, PrereadO
   #server: TcpServer
   /** The client's, over TLS or not. */
   #socket: Socket
+  readonly #isReadShared: boolean
   #atEnd: (() => void)[] | null = null
   #isShakingHands = false
   #isOver = false
 
   constructor(options: SessionOptions) {
     super()
-    const { listener, socket, record } = options
+    const { listener, socket, record, passed } = options
     this.#options = options
     this.record = record
     this.#servers = listener.servers
     this.#server = this.#servers.fallback
     this.#socket = socket
     this.#deadline = makeDeadline(() => this.#onDue())
-    this.#preread = new Preread(socket, this, listener.tls === null)
+    // Another listener may end TLS, which reads a socket as a stream.
+    this.#isReadShared = !this.#servers.mayPass
+    this.#preread = new Preread(socket, this, listener.tls === null && this.#isReadShared)
+    if (passed !== null) this.#preread.held = passed.held
   }
 
   begin(): void {
     const { socket, listener } = this.#options
     const { settings } = this.#server
-    socket.on("error", ignore)
+    // Once: the listeners before this one have said it too.
+    socket.off("error", ignore).on("error", ignore)
     socket.once("close", this.#onClosed)
-    if (!settings.noDelay) socket.setNoDelay(false)
+    // One that was passed on has what the listener before wanted.
+    if (!settings.noDelay || this.#options.passed !== null) socket.setNoDelay(settings.noDelay)
     if (!listener.config.proxyProtocol) return this.#admit()
     this.#within(settings.proxyProtocolTimeoutMs, () => this.#finish(OK))
     this.#preread.readProxyHeader()
@@ -121,7 +133,7 @@ export class TcpSession extends SessionStream implements PhasedSession, PrereadO
     this.record.connection.tls = tls
     this.#switchServer(tls.serverName ?? "")
     if (tls.clientRefused !== null) return this.#finish(INTERNAL)
-    this.#preread = new Preread(socket, this, true)
+    this.#preread = new Preread(socket, this, this.#isReadShared)
     this.#preread.hold()
     this.#enter()
   }
@@ -171,6 +183,7 @@ export class TcpSession extends SessionStream implements PhasedSession, PrereadO
     for (const [variable, template] of set)
       stateOf(this.record).values.set(variable, template.render(this.record, env))
     if (target.kind === "cluster") return this.#connect(target)
+    if (target.kind === "pass") return this.#pass(target.address.render(this.record, env))
     if (target.kind === "none") return this.#finish(INTERNAL)
     const text = Buffer.from(target.text.render(this.record, env), "latin1")
     this.record.responseOctets = text.length
@@ -178,6 +191,29 @@ export class TcpSession extends SessionStream implements PhasedSession, PrereadO
     this.#within(this.#server.settings.idleTimeoutMs, () => this.#socket.destroy())
     this.#socket.end(text)
     this.#socket.destroySoon()
+  }
+
+  // ---- Another listener ------------------------------------------------------------------------------------------
+
+  #pass(said: string): void {
+    const { context, socket, passed, findListener, onOver } = this.#options
+    const { connection } = this.record
+    const remote = remoteOf(this.record)
+    const passes = passed?.passes ?? 0
+    const whom = { log: context.log, client: connection.remoteAddress }
+    const found = findPassTarget(said, passes, whom, findListener)
+    if (typeof found === "number") return this.#finish(found)
+    this.#isOver = true
+    this.#cancel()
+    this.#preread.close()
+    for (const each of [socket, this.#socket]) each.off("close", this.#onClosed)
+    // As in nginx it counts here until it is closed, and has no line in the log.
+    for (const run of this.#atEnd ?? []) socket.once("close", run)
+    const { tls, proxied } = connection
+    const { held } = this.#preread
+    // Last: between the two it is never in neither place.
+    found.take({ socket: this.#socket, held, tls, remote, local: found.local, proxied, passes: passes + 1 })
+    onOver()
   }
 
   // ---- The endpoint ----------------------------------------------------------------------------------------------

@@ -3,7 +3,9 @@ import type { TLSSocket } from "node:tls"
 import { Tags } from "../base/tags.ts"
 import type { ConnectionRecord, TlsInfo } from "../record/record.ts"
 import type { ClientConnection } from "../relay/downstream/client-connection.ts"
-import { type Clients, connectionRecord } from "../relay/downstream/clients.ts"
+import type { Clients } from "../relay/downstream/clients.ts"
+import { connectionRecord } from "../relay/downstream/connection-record.ts"
+import type { FindListener, PassedClient } from "../relay/downstream/passed-client.ts"
 import { TcpSession } from "./session.ts"
 import type { TcpContext } from "./tcp-context.ts"
 import type { OpenTcpListener } from "./tcp-listener.ts"
@@ -14,6 +16,7 @@ export interface TcpClientsOptions {
   /** Where their connections are counted. */
   readonly clients: Pick<Clients, "admit" | "isGone" | "add" | "remove">
   nextConnectionId(): number
+  readonly findListener: FindListener
 }
 
 /** The clients of TCP listeners. */
@@ -28,20 +31,39 @@ export class TcpClients {
 
   /** A client has come; nothing has been read from it. */
   accept(listener: OpenTcpListener, socket: Socket): void {
-    const { context, clients, nextConnectionId } = this.#options
-    if (!clients.admit(socket)) return
+    if (this.#options.clients.admit(socket)) this.#serve(listener, socket)
+  }
+
+  /** A client that another listener has accepted and counted. */
+  receive(listener: OpenTcpListener, passed: PassedClient): void {
+    this.#serve(listener, passed.socket, passed)
+  }
+
+  #serve(listener: OpenTcpListener, socket: Socket, passed?: PassedClient): void {
+    const { context, clients, nextConnectionId, findListener } = this.#options
     if (clients.isGone(listener)) return void socket.destroy()
     const startMs = Math.floor(context.clock.now())
     const tcp = { hello: null }
-    const connection = connectionRecord(nextConnectionId(), startMs, listener.config, socket, null, tcp)
+    const connection = connectionRecord(
+      nextConnectionId(),
+      startMs,
+      listener.config,
+      socket,
+      passed?.tls ?? null,
+      tcp,
+      passed,
+    )
     const record = newTcpRecord(connection, listener.servers.fallback.name, startMs)
     const session: TcpSession = new TcpSession({
       context,
       listener,
       socket,
       record,
+      passed: passed ?? null,
+      findListener,
       onOver: () => {
-        this.#handshakes.delete(socket)
+        // One that was passed on may be shaking hands for the session after this one.
+        if (this.#handshakes.get(socket) === session) this.#handshakes.delete(socket)
         clients.remove(client)
       },
     })

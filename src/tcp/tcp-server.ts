@@ -32,6 +32,7 @@ export type TcpTarget =
       readonly tls: TlsUpstream | null
     }
   | { readonly kind: "return"; readonly text: Template }
+  | { readonly kind: "pass"; readonly address: Template }
   | { readonly kind: "none" }
 
 /** A TCP server as sessions use it: every template compiled, every log open. Never changed once live. */
@@ -52,6 +53,8 @@ export interface TcpServer {
 export interface TcpServers {
   /** Chosen where no name fits. */
   readonly fallback: TcpServer
+  /** Some of them pass clients on. */
+  readonly mayPass: boolean
   /** By a name in lower case, without closing dot. */
   find(name: string): TcpServer | undefined
 }

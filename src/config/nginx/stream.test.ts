@@ -96,6 +96,8 @@ describe("as sluice.yaml, and back", () => {
     [
       "log_format f escape=json '$status $session_time'; server { listen 1.1.1.1:1; access_log a.log f buffer=4k flush=1s; return x; }",
     ],
+    ["server { listen 1.1.1.1:1; pass unix:/run/x; } server { listen unix:/run/x; return x; }"],
+    ["server { listen 1.1.1.1:1; ssl_preread on; pass $ssl_preread_server_name:443; }"],
     [
       "server { listen 1.1.1.1:1 so_keepalive=on proxy_protocol; listen unix:/run/x; listen [::1]:5; server_name a b; return x; } server { listen 1.1.1.1:1 default_server; return y; }",
     ],
@@ -162,7 +164,10 @@ test.for<[stream: string, error: string, http?: string]>([
   [server("access_log a.log;"), "2: log format is not specified"],
   [server("access_log a.log combined;"), '2: unknown log format "combined"'],
   [server("location / { }"), '2: "location" directive is not allowed here'],
-  [server("pass 1.1.1.1:1;"), '2: "pass" is not supported yet: it decides where a connection goes'],
+  ["server { listen 1.1.1.1:1; pass one.example:1; }", '2: "pass" directive has no addresses'],
+  ["server { listen 1.1.1.1:1; pass 1.1.1.1; }", '2: "pass" directive has no port'],
+  ["server { listen 1.1.1.1:1; pass 1.1.1.1:0; }", '2: invalid port in "1.1.1.1:0" of the "pass" directive'],
+  ["server { listen 1.1.1.1:1; pass $uri; }", '2: unknown "uri" variable'],
   [server("preread_buffer_size 2m;"), '2: "preread_buffer_size" directive invalid value "2m"'],
   [server("proxy_upload_rate $x; set $x 1;"), "2: variables in proxy_upload_rate are not supported yet"],
   [
@@ -171,6 +176,38 @@ test.for<[stream: string, error: string, http?: string]>([
   ],
 ])("%s", ([stream, error, http]) => {
   expect(errors(stream, http)).toContain(error)
+})
+
+test.for<[stream: string, warnings: string[], http?: string]>([
+  ["server { listen 1.1.1.1:1; pass 1.1.1.1:2; } server { listen 1.1.1.1:2; return x; }", []],
+  ["server { listen 1.1.1.1:1; pass 127.0.0.1:8080; }", [], HTTP],
+  [
+    "server { listen 1.1.1.1:1; pass [::1]:8080; }",
+    ["2: no listener has the address [::1]:8080: connections end at once"],
+    HTTP,
+  ],
+  [
+    "server { listen 1.1.1.1:1; pass unix:/x; }",
+    ["2: no listener has the address unix:/x: connections end at once"],
+  ],
+  ["server { listen 1.1.1.1:1; pass $remote_addr:80; }", []],
+  [
+    "server { listen 1.1.1.1:1; pass 1.1.1.1:9; return x; }",
+    ["2: no listener has the address 1.1.1.1:9: connections end at once"],
+  ],
+])("where nothing listens: %s", ([stream, warnings, http]) => {
+  const { problems } = read(stream, http)
+  const said = problems.filter(({ severity }) => severity === "warning")
+  expect(said.map(({ line, message }) => `${line}: ${message}`)).toEqual(warnings)
+})
+
+test.for<[written: string, kind: string]>([
+  ["proxy_pass 1.1.1.1:1; pass 1.1.1.1:5; return x;", "return"],
+  ["return x; pass 1.1.1.1:5;", "pass"],
+  ["pass 1.1.1.1:5; proxy_pass 1.1.1.1:1;", "cluster"],
+])("the last of several counts: %s", ([written, kind]) => {
+  const { config } = read(`server { listen 1.1.1.1:5; ${written} }`)
+  expect(config!.tcp.servers[0]!.action.kind).toBe(kind)
 })
 
 test("HTTP has none of its variables, and it none of HTTP's own", () => {

@@ -277,6 +277,14 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
     "2:52~9 error: the policy maglev places streams by a key (rehome moves those)",
   ],
   [
+    "connections that are passed to no address, and to none that is listened on",
+    "listeners: [{address: 1.1.1.1:1, protocol: tcp}]\ntcp: {servers: [{names: a, pass: a:1}, {names: b, pass: 1.1.1.1:2}, {names: c, pass: 1.1.1.1:1}, {names: d, pass: x, return: y}]}",
+    expect.stringContaining('error: "a:1" is no address'),
+    expect.stringContaining("warning: no listener has the address 1.1.1.1:2: its connections end at once"),
+    expect.stringContaining("error: this takes one of cluster, pass and return"),
+    expect.stringContaining('error: "x" is no address'),
+  ],
+  [
     "connections that are to wait in a queue",
     "listeners: 80\nclusters: {a: {endpoints: [b:1]}, t: {protocol: tcp, queue: {streams: 1}, endpoints: [b:1]}}",
     '2:35~1 warning: no route leads to the cluster "t"',

@@ -4,6 +4,7 @@
  */
 import { limitNames } from "../../base/limits.ts"
 import { resolveLimits } from "../../base/resolve-limits.ts"
+import type { Address } from "../address.ts"
 import { adminAddress, adminProblem } from "../admin-address.ts"
 import { policyMeasures, policyNames, policyParameters } from "../policy-names.ts"
 import { didYouMean } from "../problem.ts"
@@ -66,7 +67,13 @@ export function ruleFaults(input: unknown): Fault[] {
   checkTcp(
     input.tcp,
     input.clusters,
-    { listeners: tcpListeners, clusters: tcpClusters, all: clusters, names },
+    {
+      listeners: tcpListeners,
+      clusters: tcpClusters,
+      all: clusters,
+      addresses: addressesOf(input.listeners),
+      names,
+    },
     faults,
   )
   warnOfUnused(input.clusters, names, faults)
@@ -86,6 +93,14 @@ function* listenersOf(input: unknown): Iterable<[name: string, path: Path, liste
     const name = typeof listener.name === "string" ? listener.name : written
     if (name !== undefined) yield [name, ["listeners", index], listener]
   }
+}
+
+function addressesOf(input: unknown): Address[] {
+  return listOf(input).flatMap((listener) => {
+    const written = isMap(listener) ? listener.address : listener
+    const address = typeof written === "string" || typeof written === "number" ? listenAddress(written) : null
+    return address ?? []
+  })
 }
 
 function without(names: ReadonlySet<string>, others: ReadonlySet<string>): Set<string> {

@@ -1,4 +1,6 @@
 /** How the parts of `tcp` must agree, with each other and with listeners and clusters. */
+import type { Address } from "../address.ts"
+import { listenerAt, readPassAddress } from "../pass-address.ts"
 import { didYouMean } from "../problem.ts"
 import { type Fault, fault, type Path } from "./faults.ts"
 import {
@@ -18,6 +20,8 @@ export interface TcpNames {
   readonly clusters: ReadonlySet<string>
   /** Of both protocols; null: they cannot be read. */
   readonly all: ReadonlySet<string> | null
+  /** Of all listeners, where they can be read. */
+  readonly addresses: readonly Address[]
   /** What routes have named; what is named here is added. */
   readonly names: { readonly used: Set<string>; unsure: boolean }
 }
@@ -46,6 +50,7 @@ export function checkTcp(input: unknown, clusters: unknown, names: TcpNames, fau
     checkHosts(server, path, listeners, hosts, faults)
     checkDefault(server, path, listeners, defaults, faults)
     checkCluster(server, path, names, faults)
+    checkPass(server, path, names, faults)
     for (const key of ["tls", "resolve"])
       if (server[key] !== undefined && server.cluster === undefined)
         faults.push(fault([...path, key], `"${key}" has a meaning only beside "cluster"`, null, "key"))
@@ -123,6 +128,18 @@ function checkDefault(
         fault([...path, "default"], `another server is the default of the listener "${name}"`, null, "key"),
       )
     defaults.add(name)
+  }
+}
+
+function checkPass({ pass }: Map_, path: Path, { addresses }: TcpNames, faults: Fault[]): void {
+  if (typeof pass !== "string" || pass.includes("$")) return
+  const place = [...path, "pass"]
+  const address = readPassAddress(pass)
+  if (address === null)
+    faults.push(fault(place, `"${pass}" is no address`, 'such as "127.0.0.1:8443", or "unix:/run/x.sock"'))
+  else if (listenerAt(address, addresses) === null) {
+    const message = `no listener has the address ${pass}: its connections end at once`
+    faults.push({ ...fault(place, message), severity: "warning" })
   }
 }
 

@@ -24,6 +24,8 @@ const PREREAD_ERROR = 'must be a size from 1 to 1m, such as "16k"'
 const RATE_ERROR = 'must be octets a second, such as "64k", or "none"'
 const FROM_ERROR = 'must be an address, a network such as "10.0.0.0/8", a name or "unix:"'
 
+const isWritten = (value: string | undefined): boolean => value !== undefined
+
 export interface TcpParts<
   Tls extends z.ZodType<object, object>,
   AccessLog extends z.ZodType<unknown, unknown>,
@@ -129,11 +131,14 @@ export function tcpSchema<
         .union([z.boolean(), tls], { error: "must be true, false or a map" })
         .optional()
         .describe(says("TLS to the endpoint.", defaults.route.tls)),
+      pass: template
+        .optional()
+        .describe("In place of cluster: the address of another listener, where clients go on; $variables."),
       return: template.optional().describe("In place of cluster: what clients are told."),
       ...settings,
     })
-    .refine(({ cluster, return: answer }) => cluster === undefined || answer === undefined, {
-      error: "takes either cluster or return",
+    .refine((server) => [server.cluster, server.pass, server.return].filter(isWritten).length <= 1, {
+      error: "takes one of cluster, pass and return",
     })
     .meta({ id: "TcpServer" })
   return z

@@ -98,7 +98,8 @@ function readServer(input: ServerInput, all: string[]): TcpServerConfig {
   }
 }
 
-function readAction({ cluster, resolve = false, tls, return: answer }: ServerInput): TcpAction {
+function readAction({ cluster, resolve = false, tls, pass, return: answer }: ServerInput): TcpAction {
+  if (pass !== undefined) return { kind: "pass", template: pass }
   if (answer !== undefined) return { kind: "return", template: answer }
   if (cluster === undefined) return { kind: "none" }
   if (cluster.includes("$")) return { kind: "variable", template: cluster, resolve, tls: readTls(tls) }
@@ -138,6 +139,7 @@ function writeServer(
 function writeAction(action: TcpAction): Input {
   if (action.kind === "none") return {}
   if (action.kind === "return") return { return: action.template }
+  if (action.kind === "pass") return { pass: action.template }
   const { tls } = action
   const written = tls && writeFields(upstreamTlsFields, tls, defaultUpstreamTls())
   return {

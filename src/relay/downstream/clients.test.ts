@@ -11,7 +11,8 @@ import type { OnOctets } from "../../net/shared-read.ts"
 import type { TlsInfo } from "../../record/record.ts"
 import type { PacedStream } from "../pacing/pacer.ts"
 import type { ClientConnection } from "./client-connection.ts"
-import { Clients, connectionRecord } from "./clients.ts"
+import { Clients } from "./clients.ts"
+import { connectionRecord } from "./connection-record.ts"
 import type { OpenListener } from "./listener-view.ts"
 
 /** A socket of a client. */

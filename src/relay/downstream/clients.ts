@@ -1,19 +1,20 @@
-import { isIPv4, type Socket } from "node:net"
+import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 import { counterIds } from "../../base/counters.ts"
 import { Roster } from "../../base/roster.ts"
 import { Tags } from "../../base/tags.ts"
-import type { ListenerConfig } from "../../config/model.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import type { OnOctets } from "../../net/shared-read.ts"
 import { readShared } from "../../net/shared-read.ts"
-import type { ConnectionRecord, TcpFacts, TlsInfo } from "../../record/record.ts"
+import type { ConnectionRecord, TlsInfo } from "../../record/record.ts"
 import type { PacedStream } from "../pacing/pacer.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import { ConnectionAges } from "./connection-ages.ts"
+import { connectionRecord } from "./connection-record.ts"
 import { DownstreamConnection, type DownstreamOptions } from "./downstream.ts"
 import type { DownstreamContext } from "./downstream-context.ts"
 import type { OpenListener } from "./listener-view.ts"
+import type { PassedClient } from "./passed-client.ts"
 import { ProtocolDetector, type ProtocolDetectorOptions, type SpokenProtocol } from "./protocol-detector.ts"
 import { refusingPlain } from "./refusing-plain.ts"
 
@@ -36,6 +37,8 @@ export class Clients {
   readonly connections = new Roster<ClientConnection>()
   /** Sockets whose TLS handshake goes on, and the listener of each. */
   readonly handshakes = new Tags<Socket, OpenListener>()
+  /** Of those, what is known of clients that were passed here. */
+  readonly #passed = new Tags<Socket, PassedClient>()
   /** Listeners that are gone, or drain: what still comes there is told to go elsewhere. */
   readonly #gone = new WeakSet<Pick<OpenListener, "config">>()
   readonly #options: ClientsOptions
@@ -136,6 +139,23 @@ export class Clients {
     if (this.admit(socket)) link = this.#serve(listener, socket, null, null)
   }
 
+  /** A client that another listener has accepted and counted, of a listener without TLS. */
+  receive(listener: OpenListener, passed: PassedClient): void {
+    const { socket, held, tls } = passed
+    const link = this.#serve(listener, socket, null, tls, passed)
+    if (held.length > 0) link.received(held, 0, held.length)
+    readShared(socket, (octets, length) => link.received(octets, 0, length), link)
+  }
+
+  /** The same, of one with TLS: what follows is as of `admitHandshake`. */
+  receiveHandshake(listener: OpenListener, passed: PassedClient): void {
+    const { socket } = passed
+    // One over TLS is not the socket that was counted.
+    socket.on("close", this.#onSocketClosed)
+    this.handshakes.set(socket, listener)
+    this.#passed.set(socket, passed)
+  }
+
   /** A client whose TLS handshake is done. `open`: the listener of that name, if it is there still. */
   onTlsHandshakeDone(open: OpenListener | undefined, socket: TLSSocket, tls: TlsInfo): void {
     const raw = (socket as { _parent?: Socket })._parent
@@ -144,7 +164,7 @@ export class Clients {
     else {
       const { alpnProtocol } = socket
       const protocol = alpnProtocol === "h2" ? "http2" : alpnProtocol === "http/1.1" ? "http1" : null
-      const link = this.#serve(listener, socket, protocol, tls)
+      const link = this.#serve(listener, socket, protocol, tls, raw && this.#passed.get(raw))
       readShared(socket, (octets, length) => link.received(octets, 0, length), link)
     }
     // Last: between the two it is never in neither place.
@@ -156,7 +176,7 @@ export class Clients {
     const listener = this.handshakes.get(socket) ?? open
     if (listener === undefined) socket.destroy()
     else {
-      const link = this.#serve(refusingPlain(listener), socket, null, null)
+      const link = this.#serve(refusingPlain(listener), socket, null, null, this.#passed.get(socket))
       link.received(octets, 0, octets.length)
       readShared(socket, (more, length) => link.received(more, 0, length), link)
     }
@@ -174,7 +194,9 @@ export class Clients {
   }
 
   #endHandshake(socket: Socket | undefined): void {
-    if (socket !== undefined && this.handshakes.delete(socket)) this.#options.onHandshakeEnd()
+    if (socket === undefined) return
+    this.#passed.delete(socket)
+    if (this.handshakes.delete(socket)) this.#options.onHandshakeEnd()
   }
 
   /** Counts a client's socket until it closes. False: it is one too many, and destroyed. */
@@ -222,10 +244,17 @@ export class Clients {
   }
 
   /** `protocol` is null until the client's first octets say it. */
-  #serve(listener: OpenListener, socket: Socket, protocol: SpokenProtocol | null, tls: TlsInfo | null): Link {
+  #serve(
+    listener: OpenListener,
+    socket: Socket,
+    protocol: SpokenProtocol | null,
+    tls: TlsInfo | null,
+    passed: PassedClient | undefined = undefined,
+  ): Link {
     const link = this.#options.link(socket)
     const nowMs = this.#options.context.clock.now()
-    const record = connectionRecord(this.#options.nextConnectionId(), nowMs, listener.config, socket, tls)
+    const id = this.#options.nextConnectionId()
+    const record = connectionRecord(id, nowMs, listener.config, socket, tls, null, passed)
     const connection = this.#openConnection(listener, record, link, protocol, nowMs)
     this.connections.add(connection)
     this.#ages.opened(record, listener.config, nowMs)
@@ -261,33 +290,5 @@ export class Clients {
 
   #createFor(protocol: SpokenProtocol, options: DownstreamOptions): ClientConnection & LinkUser {
     return protocol === "http2" ? new DownstreamConnection(options) : this.#options.http1(options)
-  }
-}
-
-/** @param tls null: none, or not yet */
-export function connectionRecord(
-  id: number,
-  openedMs: number,
-  { host, port, unixPath }: ListenerConfig,
-  socket: Socket,
-  tls: TlsInfo | null,
-  tcp: TcpFacts | null = null,
-): ConnectionRecord {
-  // To ask the kernel is a system call for each connection; a listener of one address and port knows.
-  const isKnown = host !== null && isIPv4(host) && host !== "0.0.0.0" && port !== null && port !== 0
-  return {
-    id,
-    remoteAddress: socket.remoteAddress ?? "unix:",
-    remotePort: socket.remotePort ?? 0,
-    localAddress: isKnown ? host : unixPath === null ? (socket.localAddress ?? "") : `unix:${unixPath}`,
-    localPort: isKnown ? port : (socket.localPort ?? 0),
-    protocol: tcp === null ? "HTTP/2.0" : "TCP",
-    tls,
-    tcp,
-    proxied: tls?.proxied ?? null,
-    requests: 0,
-    openedMs,
-    cutCalls: 0,
-    cutCallsMs: 0,
   }
 }

@@ -140,9 +140,16 @@ describe("a listener that expects the PROXY protocol", () => {
   })
 
   test("has read it before TLS where there is TLS", () => {
-    const { bed, link } = bedOf({ ...proxied, record: { tls: {} as never } })
+    const listener = { proxyProtocol: true, tls: {} as never }
+    const { bed, link } = bedOf({ listener, record: { tls: {} as never } })
     link.send("GET / HTTP/1.1\r\n")
     expect(bed.take()[0]).toBe("choose http1")
+  })
+
+  test("expects it of a client whose TLS ended at the listener that passed it on", () => {
+    const { bed, link } = bedOf({ ...proxied, record: { tls: {} as never } })
+    link.send("GET / HTTP/1.1\r\n")
+    expect(bed.take()).toEqual(["closed"])
   })
 
   test("waits for all of it no longer than for a preface", () => {

@@ -43,8 +43,9 @@ export class ProtocolDetector implements ClientConnection, LinkUser {
   constructor({ client, choose }: ProtocolDetectorOptions) {
     this.client = client
     this.#choose = choose
-    // A client without one is turned away. Before TLS it was read with the handshake.
-    this.#isProxyHeaderDue = client.listener.proxyProtocol && client.record.tls === null
+    // A client without one is turned away. Before TLS of this listener it was read with the handshake.
+    const { listener, record } = client
+    this.#isProxyHeaderDue = listener.proxyProtocol && (record.tls === null || listener.tls === null)
     client.link.use(this)
   }
 

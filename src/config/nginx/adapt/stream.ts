@@ -1,6 +1,8 @@
 /** `stream {}`: its servers, upstreams and variables, apart from those of `http {}`. */
+import { isIP } from "node:net"
 import { defaultTcpSettings } from "../../defaults.ts"
-import type { Config } from "../../model.ts"
+import type { Config, ListenerConfig } from "../../model.ts"
+import { listenerAt, readPassAddress } from "../../pass-address.ts"
 import type { TcpAction, TcpServerConfig, TcpSettings } from "../../tcp-model.ts"
 import { tcpClusterName } from "../../tcp-names.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
@@ -35,6 +37,7 @@ export function adaptStream(adapter: Adapter, directive: Directive, main: Scope,
   const listeners = new Listeners(adapter)
   const servers = stream.own("server").map((server) => adaptTcpServer(adapter, server, stream, listeners))
   config.listeners.push(...listeners.build(config.listeners))
+  checkPasses(adapter, stream.own("server"), config.listeners)
   config.tcp = { servers, variables, zones: adapter.zones }
   addClusters(adapter, config)
 }
@@ -90,29 +93,57 @@ function healthTarget(action: TcpAction): Parameters<typeof adaptHealthChecks>[2
 
 function adaptAction(adapter: Adapter, scope: Scope, directive: Directive): TcpAction {
   const { report, variables } = adapter
-  const pass = scope.own("proxy_pass")[0]
-  const answer = scope.own("return")[0]
   // As in nginx, the last of them that is written counts.
-  const isAnswer =
-    answer !== undefined &&
-    (pass === undefined || scope.directives.indexOf(answer) > scope.directives.indexOf(pass))
-  if (isAnswer) {
-    const text = answer.args[0]!
-    return variables.check(text, report) ? { kind: "return", template: text.text } : { kind: "none" }
+  const last = scope.directives.findLast(({ name }) => ACTIONS.includes(name.text))
+  switch (last?.name.text) {
+    case "proxy_pass":
+      return adaptProxyPass(adapter, last, scope) ?? { kind: "none" }
+    case "pass":
+      return adaptPass(adapter, last)
+    case "return": {
+      const text = last.args[0]!
+      return variables.check(text, report) ? { kind: "return", template: text.text } : { kind: "none" }
+    }
   }
-  if (pass === undefined) {
-    if (!directive.partial)
-      report.note(
-        directive.name.span,
-        "server",
-        "neither proxy_pass nor return: its connections end at once, 500",
-      )
-    return { kind: "none" }
-  }
-  return adaptPass(adapter, pass, scope) ?? { kind: "none" }
+  const message = "none of proxy_pass, pass and return: its connections end at once, 500"
+  if (!directive.partial) report.note(directive.name.span, "server", message)
+  return { kind: "none" }
 }
 
-function adaptPass(adapter: Adapter, directive: Directive, scope: Scope): TcpAction | null {
+const ACTIONS: readonly string[] = ["proxy_pass", "pass", "return"]
+
+/** To a listener of this process. */
+function adaptPass({ report, variables }: Adapter, { name, args }: Directive): TcpAction {
+  const word = args[0]!
+  if (hasVariables(word.text)) {
+    return variables.check(word, report) ? { kind: "pass", template: word.text } : { kind: "none" }
+  }
+  const peer = readPeer(word.text, 0)
+  const isName = !("error" in peer) && peer.address.host !== null && isIP(peer.address.host) === 0
+  if ("error" in peer) report.error(word.span, `${peer.error} in "${word.text}" of the "pass" directive`)
+  else if (isName) report.error(name.span, '"pass" directive has no addresses', "an IP address and a port")
+  else if (!peer.hasPort) report.error(name.span, '"pass" directive has no port')
+  else return { kind: "pass", template: peer.address.text }
+  return { kind: "none" }
+}
+
+/** A client that is passed to where nothing listens is let go: in nginx too. */
+function checkPasses(
+  { report }: Adapter,
+  servers: readonly Directive[],
+  listeners: readonly ListenerConfig[],
+) {
+  for (const { args } of servers
+    .flatMap(({ block }) => block ?? [])
+    .filter(({ name }) => name.text === "pass")) {
+    const { text, span } = args[0]!
+    const address = hasVariables(text) ? null : readPassAddress(text)
+    if (address !== null && listenerAt(address, listeners) === null)
+      report.warning(span, `no listener has the address ${text}: connections end at once`)
+  }
+}
+
+function adaptProxyPass(adapter: Adapter, directive: Directive, scope: Scope): TcpAction | null {
   const { report, variables } = adapter
   const word = directive.args[0]!
   const secure = isOn(scope, "proxy_ssl")

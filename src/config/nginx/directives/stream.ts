@@ -52,6 +52,11 @@ export const STREAM: [name: string, shape: string, does: string][] = [
   ["preread_timeout", "hs time", "for all of it"],
   ["proxy_protocol_timeout", "hs time", "for the PROXY protocol's header"],
   ["tcp_nodelay", "hs flag", "TCP_NODELAY on both sides; on"],
+  [
+    "pass",
+    "s 1",
+    "the client goes on at another listener of this process, of `http` or `stream`, by its address; variables",
+  ],
   ["return", "s 1", "what clients are told, then the connection ends"],
   ["set", "s 2*", "sets a variable"],
   ["map", "h 2{}", "as in `http`"],
@@ -140,7 +145,7 @@ export const STREAM_OTHERS: DirectiveGroup[] = [
   {
     verdict: "not yet",
     reason: "it decides where a connection goes",
-    directives: { "s 1": "pass", "u 1-2*": "least_time", "u 2+": "sticky" },
+    directives: { "u 1-2*": "least_time", "u 2+": "sticky" },
   },
   {
     verdict: "not supported",
