@@ -33,6 +33,7 @@ import { type Template, templatesOf } from "../record/template.ts"
 import type { VariableTable } from "../record/variable-table.ts"
 import type { TemplateEnvironment } from "../record/variables.ts"
 import { compileRoute } from "../relay/route/compile.ts"
+import type { SaidByCall } from "../relay/route/endpoint-connector.ts"
 import { HeadRewrites } from "../relay/route/head-rewrites.ts"
 import { regexesOf } from "../relay/route/regexes.ts"
 import type { Route } from "../relay/route/route.ts"
@@ -200,7 +201,7 @@ export class ConfigCompiler {
       ) => {
         const over = tlsConfig === null ? null : tls.upstream(tlsConfig)
         const common = { tls: over, bindAddress, socketKeepalive }
-        return (serverName?: string) => this.#parts.upstreams.connector({ ...common, serverName })
+        return (said?: SaidByCall) => this.#parts.upstreams.connector({ ...common, ...said })
       }
       const connectHttp1 = (
         { tls: tlsConfig, ...proxy }: ProxyAction,
@@ -210,7 +211,7 @@ export class ConfigCompiler {
         const { requestBuffering, passTrailers, passBody, body } = proxy
         const exchange = { requestBuffering, passTrailers, dropsBody: !passBody || body !== null }
         const common = { tls: over, bindAddress, socketKeepalive, ...exchange }
-        return (serverName?: string) => this.#parts.origins.connector({ ...common, serverName })
+        return (said?: SaidByCall) => this.#parts.origins.connector({ ...common, ...said })
       }
       const parts = {
         stepsMax,

@@ -315,6 +315,7 @@ export interface RouteSettings {
   /** Which media types are such texts. */
   charsetTypes: string[]
   socketKeepalive: boolean
+  /** An IP address, with a port or without, or a template that comes to one; null: any. nginx: `grpc_bind`. */
   bindAddress: string | null
   accessLogs: AccessLogConfig[]
   /** A record when a stream begins, and one in so many milliseconds while it goes on. Null: only when it ends. */

@@ -51,9 +51,10 @@ export interface TcpSettings {
   sendProxyProtocol: "none" | "v1" | "v2"
   /** Each direction ends by itself. */
   halfClose: boolean
-  /** Octets a second that are read from the client; null: as many as come. */
-  uploadOctetsPerSecond: number | null
-  downloadOctetsPerSecond: number | null
+  /** Octets a second that are read from the client, or a template that comes to them; null: as many as come. */
+  uploadOctetsPerSecond: number | string | null
+  downloadOctetsPerSecond: number | string | null
+  /** An IP address, with a port or without, or a template that comes to one; null: any. */
   bindAddress: string | null
   socketKeepalive: boolean
   noDelay: boolean

@@ -1,4 +1,5 @@
 import { connect as connectSocket, type NetConnectOpts, type Socket } from "node:net"
+import { readBindAddress } from "../config/bind-address.ts"
 import type { EndpointConfig } from "../config/model.ts"
 import { type OnOctets, readInto } from "./shared-read.ts"
 
@@ -10,6 +11,7 @@ export function connect(endpoint: EndpointConfig, bindAddress: string | null, on
 
 /** How a TCP session connects to its endpoint. */
 export interface HalfOpenOptions {
+  /** An IP address to connect from, with a port or without; null: any. */
   readonly bindAddress: string | null
   readonly socketKeepalive: boolean
   readonly noDelay: boolean
@@ -33,8 +35,13 @@ export function endpointOptions(endpoint: EndpointConfig, bindAddress: string | 
       : { path: endpoint.unixPath }
   return {
     ...where,
-    ...(bindAddress === null ? {} : { localAddress: bindAddress }),
+    ...(bindAddress === null ? {} : localEnd(bindAddress)),
     noDelay: true,
     allowHalfOpen: false,
   }
+}
+
+function localEnd(bindAddress: string) {
+  const { address, port } = readBindAddress(bindAddress) ?? { address: bindAddress, port: 0 }
+  return { localAddress: address, ...(port > 0 && { localPort: port }) }
 }

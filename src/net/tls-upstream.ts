@@ -98,13 +98,11 @@ export class TlsUpstream {
     return this.#connect(endpoint, bindAddress, { onread: readInto(onOctets) }, serverName)
   }
 
-  /** Begins TLS on a connection to an endpoint. Errors: as `connect`. */
-  secure(raw: Socket, endpoint: EndpointConfig): TLSSocket {
+  /** Begins TLS on a connection to an endpoint. `serverName`, errors: as `connect`. */
+  secure(raw: Socket, endpoint: EndpointConfig, serverName: string | null): TLSSocket {
     const { alpnProtocols } = this.#config
-    return this.#connect(endpoint, null, {
-      socket: raw,
-      ...(alpnProtocols !== null && { ALPNProtocols: alpnProtocols }),
-    })
+    const protocols = alpnProtocols !== null && { ALPNProtocols: alpnProtocols }
+    return this.#connect(endpoint, null, { socket: raw, ...protocols }, serverName)
   }
 
   #connect(

@@ -1,7 +1,7 @@
 import { ServerNames } from "../base/server-names.ts"
 import type { Cluster } from "../cluster/cluster.ts"
 import type { AccessLogConfig, UpstreamTlsConfig } from "../config/model.ts"
-import type { TcpAction, TcpServerConfig } from "../config/tcp-model.ts"
+import type { TcpServerConfig } from "../config/tcp-model.ts"
 import type { AccessLog } from "../log/access-log.ts"
 import type { TlsUpstream } from "../net/tls-upstream.ts"
 import type { Template } from "../record/template.ts"
@@ -10,6 +10,7 @@ import { checkRules, findRealClient } from "../relay/route/access.ts"
 import { limitStreams } from "../relay/route/limit-phases.ts"
 import type { Zone } from "../relay/route/zone.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
+import { settingsFor } from "./session-settings.ts"
 import type { TcpPhase, TcpServer, TcpServers, TcpTarget } from "./tcp-server.ts"
 
 /** What servers are compiled with. */
@@ -51,12 +52,13 @@ export function compileTcpServers(
   }
 }
 
-function compileServer({ names, action, settings }: TcpServerConfig, parts: TcpCompilerParts): TcpServer {
+function compileServer(config: TcpServerConfig, parts: TcpCompilerParts): TcpServer {
+  const { names, settings } = config
   const { templateOf, openLog } = parts
   return {
     name: names[0] ?? "",
     settings,
-    target: compileTarget(action, parts),
+    target: compileTarget(config, parts),
     phases: compilePhases(settings, parts),
     set: settings.set.map(([variable, source]) => [variable.toLowerCase(), templateOf(source)] as const),
     accessLogs: settings.accessLogs.map(openLog),
@@ -83,7 +85,8 @@ function compilePhases(
   return phases
 }
 
-function compileTarget(action: TcpAction, { templateOf, findCluster, tls }: TcpCompilerParts): TcpTarget {
+function compileTarget({ action, settings }: TcpServerConfig, parts: TcpCompilerParts): TcpTarget {
+  const { templateOf, findCluster, tls } = parts
   switch (action.kind) {
     case "none":
       return action
@@ -99,6 +102,7 @@ function compileTarget(action: TcpAction, { templateOf, findCluster, tls }: TcpC
         name: templateOf(action.kind === "cluster" ? action.cluster : action.template),
         find: (name) => findCluster(name, mayResolve),
         tls: action.tls === null ? null : tls(action.tls),
+        settingsFor: settingsFor(settings, action.tls, templateOf),
       }
     }
   }

@@ -14,6 +14,8 @@ export interface ConnectFailure {
 export interface EndpointConnectionOptions extends HalfOpenOptions {
   readonly endpoint: Endpoint
   readonly tls: TlsUpstream | null
+  /** The name that the session says, in place of that of the TLS settings. */
+  readonly serverName: string | null
   /** What goes before all else, and before TLS: the PROXY protocol's. */
   readonly header: Buffer | null
   /** It can be written to. */
@@ -44,10 +46,10 @@ export class EndpointConnection {
   }
 
   readonly #onConnect = (): void => {
-    const { header, tls, endpoint } = this.#options
+    const { header, tls, endpoint, serverName } = this.#options
     if (header !== null) this.#raw.write(header)
     if (tls === null) return this.#connected(this.#raw)
-    const secure = tls.secure(this.#raw, endpoint.config)
+    const secure = tls.secure(this.#raw, endpoint.config, serverName)
     this.#secure = secure
     secure.on("error", this.#onError)
     secure.once("close", this.#onClose)

@@ -4,19 +4,19 @@ import type { Cluster, Snapshot } from "../cluster/cluster.ts"
 import type { Endpoint } from "../cluster/endpoint.ts"
 import type { PickSubject } from "../cluster/policies/policy.ts"
 import { Column } from "../cluster/traffic.ts"
-import type { TcpSettings } from "../config/tcp-model.ts"
 import type { TlsUpstream } from "../net/tls-upstream.ts"
 import { type Failure, failure } from "../record/failure.ts"
 import type { AttemptRecord } from "../record/record.ts"
 import type { NewStreamRecord } from "../record/stream-record.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import { type ConnectFailure, EndpointConnection } from "./endpoint-connection.ts"
+import type { SessionSettings } from "./session-settings.ts"
 import type { TcpContext } from "./tcp-context.ts"
 
 export interface EndpointLegsOptions {
   readonly context: TcpContext
   readonly cluster: Cluster<LegConnection>
-  readonly settings: TcpSettings
+  readonly settings: SessionSettings
   readonly tls: TlsUpstream | null
   readonly record: NewStreamRecord
   /** For policies that pick by a key. */
@@ -100,6 +100,7 @@ export class EndpointLegs {
       endpoint,
       tls,
       header,
+      serverName: settings.serverName,
       bindAddress: settings.bindAddress,
       socketKeepalive: settings.socketKeepalive,
       noDelay: settings.noDelay,

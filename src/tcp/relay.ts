@@ -1,16 +1,16 @@
 import type { Socket } from "node:net"
 import { type Deadline, makeDeadline } from "../base/timer-wheel.ts"
-import type { TcpSettings } from "../config/tcp-model.ts"
 import { resetSocket } from "../net/reset-socket.ts"
 import { readShared } from "../net/shared-read.ts"
 import { writeQueueOctets } from "../net/write-queue.ts"
 import { Pipe, type PipeContext } from "./pipe.ts"
+import type { SessionSettings } from "./session-settings.ts"
 
 export interface RelayOptions {
   readonly context: PipeContext
   readonly client: Socket
   readonly endpoint: Socket
-  readonly settings: TcpSettings
+  readonly settings: SessionSettings
   /** Octets came from either side, or were taken. */
   onActive(nowMs: number): void
   /** The first octets of the endpoint have come. */

@@ -11,6 +11,7 @@ import { findPassTarget, remoteOf } from "./pass.ts"
 import { Preread, type PrereadOwner } from "./preread.ts"
 import { Relay } from "./relay.ts"
 import { sentHeader } from "./sent-header.ts"
+import type { SessionSettings } from "./session-settings.ts"
 import { SessionStream } from "./session-stream.ts"
 import type { TcpContext } from "./tcp-context.ts"
 import type { OpenTcpListener } from "./tcp-listener.ts"
@@ -218,9 +219,9 @@ export class TcpSession extends SessionStream implements PhasedSession, PrereadO
 
   // ---- The endpoint ----------------------------------------------------------------------------------------------
 
-  #connect({ find, name, tls }: Extract<TcpTarget, { kind: "cluster" }>): void {
+  #connect({ find, name, tls, settingsFor }: Extract<TcpTarget, { kind: "cluster" }>): void {
     const { context } = this.#options
-    const { settings } = this.#server
+    const settings = settingsFor(this.record, context.env)
     const wanted = name.render(this.record, context.env)
     const cluster = find(wanted)
     if (cluster === undefined) {
@@ -239,7 +240,7 @@ export class TcpSession extends SessionStream implements PhasedSession, PrereadO
       record: this.record,
       subject: this,
       header: sentHeader(this.record, settings),
-      onConnected: (socket, attempt) => this.#join(socket, attempt),
+      onConnected: (socket, attempt) => this.#join(socket, attempt, settings),
       onFailed: (what) => this.#refused(what),
     })
     this.legs.begin()
@@ -254,13 +255,13 @@ export class TcpSession extends SessionStream implements PhasedSession, PrereadO
     this.#finish(httpStatus)
   }
 
-  #join(endpoint: Socket, attempt: AttemptRecord): void {
+  #join(endpoint: Socket, attempt: AttemptRecord, settings: SessionSettings): void {
     const { record } = this
     const relay = new Relay({
       context: this.#options.context,
       client: this.#socket,
       endpoint,
-      settings: this.#server.settings,
+      settings,
       onActive(nowMs) {
         record.activeTicks = Math.trunc(nowMs / 100)
         record.requestOctets = relay.up.octets

@@ -7,6 +7,7 @@ import type { NewStreamRecord } from "../record/stream-record.ts"
 import type { Template } from "../record/template.ts"
 import type { PhaseContext } from "../relay/route/route.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
+import type { SettingsFor } from "./session-settings.ts"
 
 /** What phases see of a session. */
 export interface PhasedSession {
@@ -30,6 +31,7 @@ export type TcpTarget =
       /** The cluster's name, or what it is told by. */
       readonly name: Template
       readonly tls: TlsUpstream | null
+      readonly settingsFor: SettingsFor
     }
   | { readonly kind: "return"; readonly text: Template }
   | { readonly kind: "pass"; readonly address: Template }

@@ -136,7 +136,7 @@ test("after a ClientHello: the listener of its name ends TLS, and speaks HTTP/2 
     servername: "one.example",
     rejectUnauthorized: false,
   })
-  t.onTestFinished(() => void session.destroy())
+  t.onTestFinished(() => session.destroy())
   const asked = session.request({ ":path": "/y" })
   let text = ""
   asked.on("data", (octets: Buffer) => (text += String(octets)))
@@ -167,7 +167,7 @@ test("after TLS has ended: HTTP/1.1 and HTTP/2 by their first octets, and the cl
   t.onTestFinished(() => client.close())
   expect((await client.unary(Buffer.from("hi"))).message?.toString()).toBe("hi")
   const session = connectHttp2(`https://127.0.0.1:${bed.port("P1")}`, { rejectUnauthorized: false })
-  t.onTestFinished(() => void session.destroy())
+  t.onTestFinished(() => session.destroy())
   const asked = session.request({ ":path": "/x" })
   let text = ""
   asked.on("data", (octets: Buffer) => (text += String(octets)))

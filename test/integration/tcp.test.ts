@@ -177,6 +177,30 @@ test("rates, each way", async (t) => {
   expect(performance.now() - began).toBeGreaterThan(1000)
 })
 
+test("the local address and the name of the endpoint's certificate by variables", async (t) => {
+  const own = await (await Certificate.root("CN=root")).issue({ names: ["db.example"] })
+  const secureContext = createSecureContext({ cert: own.pem, key: own.key })
+  const seen: unknown[] = []
+  const backend = await tcpServer(t, (raw) => {
+    const SNICallback = (name: string, done: (error: null, context: typeof secureContext) => void): void => {
+      seen.push(raw.remoteAddress, name)
+      done(null, secureContext)
+    }
+    const socket = new TLSSocket(raw, { isServer: true, secureContext, SNICallback })
+    socket.on("error", () => {})
+    socket.on("data", (octets: Buffer) => socket.end(octets))
+  })
+  const bed = await TcpBed.start(
+    t,
+    `server { listen SOCKET; set $from 127.0.0.5; proxy_bind $from; proxy_ssl on; proxy_ssl_server_name on;
+       proxy_ssl_name db.$from.example:443; proxy_pass 127.0.0.1:${backend}; }`,
+  )
+  const client = bed.client()
+  client.socket.write("x")
+  expect(await client.rest()).toBe("x")
+  expect(seen).toEqual(["127.0.0.5", "db.127.0.0.5.example"])
+})
+
 test("TLS both ways, a client certificate, and what variables say of it", async (t) => {
   const root = await Certificate.root("CN=root")
   const own = await root.issue({ names: ["one.example"] })

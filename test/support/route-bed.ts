@@ -19,6 +19,7 @@ import { Admission } from "../../src/relay/overload/admission.ts"
 import { CutCalls } from "../../src/relay/overload/cut-calls.ts"
 import type { Users } from "../../src/relay/route/access.ts"
 import { compileRoute } from "../../src/relay/route/compile.ts"
+import type { SaidByCall } from "../../src/relay/route/endpoint-connector.ts"
 import { HeadRewrites } from "../../src/relay/route/head-rewrites.ts"
 import type { TokenVerdict, TokenVerifier } from "../../src/relay/route/jwt.ts"
 import { regexesOf } from "../../src/relay/route/regexes.ts"
@@ -227,11 +228,11 @@ export class RouteBed {
   }
 }
 
-function connectorAs(serverName?: string): Connector<LegConnection> {
+function connectorAs(said: SaidByCall = {}): Connector<LegConnection> {
   const connector = (): never => {
     throw new Error("nothing is connected here")
   }
-  return Object.assign(connector, { serverName })
+  return Object.assign(connector, { serverName: said.serverName, localAddress: said.localAddress })
 }
 
 function readHttp(http: string): Config {

@@ -41,6 +41,9 @@ describe("settings", () => {
       { uploadOctetsPerSecond: 10_240, downloadOctetsPerSecond: 1_048_576 },
     ],
     ["proxy_upload_rate 0;", {}],
+    ["proxy_upload_rate $x; set $x 1k;", { uploadOctetsPerSecond: "$x", set: [["x", "1k"]] }],
+    ["proxy_bind [::1]:8000;", { bindAddress: "[::1]:8000" }],
+    ["proxy_bind $server_addr;", { bindAddress: "$server_addr" }],
     ["proxy_bind 10.0.0.9; proxy_socket_keepalive on;", { bindAddress: "10.0.0.9", socketKeepalive: true }],
     [
       "ssl_preread on; preread_timeout 1s; preread_buffer_size 4k;",
@@ -80,6 +83,8 @@ describe("as sluice.yaml, and back", () => {
   test.for<[stream: string, http?: string]>([
     [server("")],
     [server("proxy_ssl on; proxy_ssl_server_name on; proxy_ssl_name x; proxy_ssl_alpn h2 http/1.1;")],
+    [server("proxy_ssl on; proxy_ssl_server_name on; proxy_ssl_name $ssl_preread_server_name;")],
+    [server("proxy_bind $server_addr; set $x 1k; proxy_upload_rate $x; proxy_download_rate 2m;")],
     [
       `${SNI} upstream u { hash $remote_addr consistent; server 10.0.0.1:443 weight=2 max_conns=3; server 10.0.0.2:443 backup; }
       resolver 127.0.0.1; server { listen 443; ssl_preread on; proxy_pass $to; }`.replace(
@@ -169,7 +174,11 @@ test.for<[stream: string, error: string, http?: string]>([
   ["server { listen 1.1.1.1:1; pass 1.1.1.1:0; }", '2: invalid port in "1.1.1.1:0" of the "pass" directive'],
   ["server { listen 1.1.1.1:1; pass $uri; }", '2: unknown "uri" variable'],
   [server("preread_buffer_size 2m;"), '2: "preread_buffer_size" directive invalid value "2m"'],
-  [server("proxy_upload_rate $x; set $x 1;"), "2: variables in proxy_upload_rate are not supported yet"],
+  [server("proxy_upload_rate $x;"), '2: unknown "x" variable'],
+  [server("proxy_ssl on; proxy_ssl_server_name on; proxy_ssl_name $x;"), '2: unknown "x" variable'],
+  [server("proxy_bind $x;"), '2: unknown "x" variable'],
+  [server("proxy_bind one.example;"), '2: invalid address "one.example"'],
+  [server("proxy_bind $remote_addr transparent;"), '2: proxy_bind "transparent" is not supported'],
   [
     "server { listen 1.1.1.1:1 ssl; return x; }",
     '2: no "ssl_certificate" is defined for the "listen ... ssl" directive',

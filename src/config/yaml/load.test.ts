@@ -463,9 +463,9 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
   ],
   [
     "addresses to bind that are none",
-    `${MINIMAL}bindAddress: eth0\nroutes: [{cluster: chat, bindAddress: "127.0.0.1:80"}]`,
-    `${AT}:14~4 error: "bindAddress" must be an IP address without a port, or "none"`,
-    `${AT + 1}:39~14 error: "bindAddress" must be an IP address without a port, or "none"`,
+    `${MINIMAL}bindAddress: eth0\nroutes: [{cluster: chat, bindAddress: "127.0.0.1:x"}]`,
+    `${AT}:14~4 error: "bindAddress" must be an IP address with a port or without, a text with $variables, or "none"`,
+    `${AT + 1}:39~13 error: "bindAddress" must be an IP address with a port or without, a text with $variables, or "none"`,
   ],
   ...["connectTimeout"].map((key): [string, string, string] => [
     `${key} of 0`,

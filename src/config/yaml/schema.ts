@@ -4,10 +4,10 @@
  * It says what each value may look like by itself; `rules.ts` says how they must agree. docs/configuration.md
  * explains every key.
  */
-import { isIP } from "node:net"
 import { z } from "zod"
 import { type LimitName, limitNames, limitTable } from "../../base/limits.ts"
 import { compileRegex, Regex } from "../../regex/regex.ts"
+import { readBindAddress } from "../bind-address.ts"
 import { METHOD_PATH, ORIGIN_PATTERN } from "../bridge.ts"
 import {
   CLIENTS,
@@ -29,7 +29,6 @@ import { accessShape, zonesSchema } from "./access-schema.ts"
 import { cluster, namedCluster } from "./cluster-schema.ts"
 import { variableSchema } from "./declared.ts"
 import {
-  checked,
   count,
   countOrNone,
   duration,
@@ -228,6 +227,12 @@ const TLS_ERROR = "must be true, false or a map"
 const tlsToService = z.union([z.boolean(), upstreamTls], { error: TLS_ERROR })
 const tlsToUpstream = z.union([z.boolean(), routeTls], { error: TLS_ERROR })
 
+const BIND_ERROR = 'must be an IP address with a port or without, a text with $variables, or "none"'
+const bindAddress = template.refine(
+  (value) => value === "none" || value.includes("$") || readBindAddress(value) !== null,
+  { error: BIND_ERROR },
+)
+
 const settingsShape = {
   connectTimeout: someDuration
     .optional()
@@ -320,12 +325,7 @@ const settingsShape = {
     .boolean()
     .optional()
     .describe(says("TCP keepalive on upstream connections.", defaults.settings.socketKeepalive)),
-  bindAddress: checked(
-    'must be an IP address without a port, or "none"',
-    (value) => value === "none" || isIP(value) !== 0,
-  )
-    .optional()
-    .describe("Local address to connect from."),
+  bindAddress: bindAddress.optional().describe("Local address to connect from."),
   accessLog: oneOrMany(z.union([text(), accessLogObject], { error: ACCESS_LOG_ERROR }), ACCESS_LOG_ERROR)
     .optional()
     .describe(says("", defaults.settings.accessLog)),
@@ -697,9 +697,10 @@ export const schema = z
       .optional(),
     tcp: tcpSchema({
       template,
+      bindAddress,
       variable,
       zones,
-      tls: upstreamTls,
+      tls: routeTls,
       accessLog: oneOrMany(z.union([text(), accessLogObject], { error: ACCESS_LOG_ERROR }), ACCESS_LOG_ERROR),
     })
       .optional()

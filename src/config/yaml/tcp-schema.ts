@@ -1,5 +1,4 @@
 /** `tcp` of sluice.yaml: connections that are relayed as they are. */
-import { isIP } from "node:net"
 import { z } from "zod"
 import { parseNetwork } from "../../record/networks.ts"
 import { defaults, says } from "../defaults-table.ts"
@@ -15,7 +14,7 @@ import {
   someDurationOrNone,
   text,
 } from "./field-schemas.ts"
-import { sizeOctets } from "./scalars.ts"
+import { SIZE, sizeOctets } from "./scalars.ts"
 
 /** More would be held for each client that has said nothing yet. */
 export const PREREAD_OCTETS_MAX = 1024 * 1024
@@ -24,6 +23,8 @@ const PREREAD_ERROR = 'must be a size from 1 to 1m, such as "16k"'
 const RATE_ERROR = 'must be octets a second, such as "64k", or "none"'
 const FROM_ERROR = 'must be an address, a network such as "10.0.0.0/8", a name or "unix:"'
 
+const isRate = (text: string): boolean =>
+  text === "none" || text.includes("$") || (SIZE.test(text) && sizeOctets(text) > 0)
 const isWritten = (value: string | undefined): boolean => value !== undefined
 
 export interface TcpParts<
@@ -31,6 +32,7 @@ export interface TcpParts<
   AccessLog extends z.ZodType<unknown, unknown>,
 > {
   template: z.ZodType<string, string>
+  bindAddress: z.ZodType<string, string>
   tls: Tls
   accessLog: AccessLog
   /** The same as for HTTP: schemas with a name are there once. */
@@ -41,14 +43,12 @@ export interface TcpParts<
 export function tcpSchema<
   Tls extends z.ZodType<object, object>,
   AccessLog extends z.ZodType<unknown, unknown>,
->({ template, tls, accessLog, variable, zones }: TcpParts<Tls, AccessLog>) {
+>({ template, bindAddress, tls, accessLog, variable, zones }: TcpParts<Tls, AccessLog>) {
   const { tcp } = defaults
   const flag = (what: string, byDefault: Parameters<typeof says>[1]) =>
     z.boolean().optional().describe(says(what, byDefault))
   const rate = z
-    .union([size.refine((input) => sizeOctets(input) > 0, { error: RATE_ERROR }), z.literal("none")], {
-      error: RATE_ERROR,
-    })
+    .union([z.int().min(1), template.refine(isRate, { error: RATE_ERROR })], { error: RATE_ERROR })
     .optional()
   const { access, streamLimits } = accessShape(template)
   const settings = {
@@ -91,12 +91,7 @@ export function tcpSchema<
     halfClose: flag("Each direction ends by itself.", tcp.halfClose),
     uploadRate: rate.describe(says("Octets a second from the client.", tcp.uploadRate)),
     downloadRate: rate.describe(says("Octets a second from the endpoint.", tcp.downloadRate)),
-    bindAddress: checked(
-      'must be an IP address without a port, or "none"',
-      (value) => value === "none" || isIP(value) !== 0,
-    )
-      .optional()
-      .describe(says("Local address to connect from.", tcp.bindAddress)),
+    bindAddress: bindAddress.optional().describe(says("Local address to connect from.", tcp.bindAddress)),
     socketKeepalive: flag("TCP keepalive to the endpoint.", tcp.socketKeepalive),
     noDelay: flag("TCP_NODELAY, on both sides.", tcp.noDelay),
     access: z

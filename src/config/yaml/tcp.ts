@@ -52,6 +52,12 @@ const rules: Codec<TcpSettings["rules"], Rules> = {
   write: (value) => ({ rules: value.map(({ allow, from }) => ({ [allow ? "allow" : "deny"]: from })) }),
 }
 
+/** A text with variables is a template. */
+const rate: Codec<number | string | null, number | string> = {
+  read: (input) => (typeof input === "string" && input.includes("$") ? input : sizeOrNone.read(input)),
+  write: (value) => (typeof value === "string" ? value : sizeOrNone.write(value)),
+}
+
 const settingsFields: Fields<TcpSettings> = [
   field("set", "set", set),
   field("readHello", "readHello", same()),
@@ -64,8 +70,8 @@ const settingsFields: Fields<TcpSettings> = [
   field("retry", "retry", retry),
   field("sendProxyProtocol", "sendProxyProtocol", same()),
   field("halfClose", "halfClose", same()),
-  field("uploadRate", "uploadOctetsPerSecond", sizeOrNone),
-  field("downloadRate", "downloadOctetsPerSecond", sizeOrNone),
+  field("uploadRate", "uploadOctetsPerSecond", rate),
+  field("downloadRate", "downloadOctetsPerSecond", rate),
   field("bindAddress", "bindAddress", textOrNone),
   field("socketKeepalive", "socketKeepalive", same()),
   field("noDelay", "noDelay", same()),

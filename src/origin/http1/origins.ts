@@ -28,6 +28,8 @@ export interface OriginSettings extends ExchangeSettings {
   readonly socketKeepalive: boolean
   /** The name that a call says, in place of that of the TLS settings. */
   readonly serverName?: string | undefined
+  /** The local address that a call says, in place of `bindAddress`. */
+  readonly localAddress?: string | null | undefined
 }
 
 /** The connections to HTTP/1.1 backends, and the connectors that make them. */
@@ -47,7 +49,8 @@ export class Http1Origins {
   connector({ tls, ...settings }: OriginSettings): Connector<LegConnection> {
     const key = JSON.stringify(settings)
     const make = (): Connector<LegConnection> => this.#makeConnector({ tls, ...settings })
-    if (settings.serverName === undefined) return this.#connectors.of(tls, key, make)
+    const { serverName, localAddress } = settings
+    if (serverName === undefined && localAddress === undefined) return this.#connectors.of(tls, key, make)
     return this.#connectors.named(tls, key, make)
   }
 
@@ -72,7 +75,7 @@ export class Http1Origins {
 
   #makeConnector(settings: OriginSettings): Connector<LegConnection> {
     const { context, network, link, onConnect, onClosed } = this.#options
-    const { tls, bindAddress, socketKeepalive, serverName } = settings
+    const { tls, bindAddress, socketKeepalive, serverName, localAddress = bindAddress } = settings
     return (endpoint, pool, cluster) => {
       const connection = new Http1Origin({
         context,
@@ -86,8 +89,8 @@ export class Http1Origins {
         dial: (onOctets) => {
           const socket =
             tls === null
-              ? network.connect(endpoint.config, bindAddress, onOctets)
-              : tls.connectHttp1(endpoint.config, bindAddress, onOctets, serverName)
+              ? network.connect(endpoint.config, localAddress, onOctets)
+              : tls.connectHttp1(endpoint.config, localAddress, onOctets, serverName)
           if (socketKeepalive) socket.setKeepAlive(true)
           return socket
         },

@@ -249,7 +249,7 @@ export class Clients {
     socket: Socket,
     protocol: SpokenProtocol | null,
     tls: TlsInfo | null,
-    passed: PassedClient | undefined = undefined,
+    passed?: PassedClient,
   ): Link {
     const link = this.#options.link(socket)
     const nowMs = this.#options.context.clock.now()

@@ -57,6 +57,18 @@ describe("a route", () => {
   })
 
   test.each([
+    ["127.0.0.2", "127.0.0.2"],
+    ["127.0.0.2:8000", "127.0.0.2:8000"],
+    ["one.test", null],
+    ["", null],
+  ])("of %j its local address is %j", (said, address) => {
+    for (const pass of ["grpc_pass grpc://c1; grpc_bind", "proxy_pass http://c1; proxy_bind"]) {
+      const bed = server(`location / { ${pass} $arg_a; }`)
+      expect(bed.begin(`/?a=${said}`).connector).toHaveProperty("localAddress", address)
+    }
+  })
+
+  test.each([
     ["b.test:8443", "b.test"],
     ["[::1]:8443", "[::1]"],
     ["[::1", "["],

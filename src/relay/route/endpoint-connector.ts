@@ -1,4 +1,5 @@
 import type { Connector } from "../../cluster/connectors.ts"
+import { readBindAddress } from "../../config/bind-address.ts"
 import { isNameSaidByCall } from "../../config/endpoint-name.ts"
 import type { ProxyAction, RouteAction, RouteSettings } from "../../config/model.ts"
 import type { UpstreamTlsConfig } from "../../config/shared-model.ts"
@@ -19,8 +20,14 @@ export interface ConnectingCall {
 /** How connections for a call are made; null: the cluster's own way. */
 export type ConnectorFor = (call: ConnectingCall) => Connector<LegConnection> | null
 
-/** The connector for the TLS name that a call says, or for that of the settings. */
-type ConnectorBy = (serverName?: string) => Connector<LegConnection>
+/** What calls say of their connections, in place of the settings: a TLS name, and a local address or null, for any. */
+export interface SaidByCall {
+  readonly serverName?: string
+  readonly localAddress?: string | null
+}
+
+/** The connector for what a call says. */
+type ConnectorBy = (said?: SaidByCall) => Connector<LegConnection>
 
 export interface ConnectorParts {
   connectAs(tls: UpstreamTlsConfig | null, settings: RouteSettings): ConnectorBy
@@ -29,7 +36,10 @@ export interface ConnectorParts {
   templateOf(source: string): Template
 }
 
-/** How a route's connections are made: by its settings and, where its TLS name has variables, by what a call makes of them. */
+/**
+ * How a route's connections are made: by its settings and, where its TLS name or its local address has variables, by what a
+ * call makes of them.
+ */
 export function connectorFor(
   action: RouteAction,
   settings: RouteSettings,
@@ -40,19 +50,38 @@ export function connectorFor(
   const isPlain = tls === null && settings.bindAddress === null && !settings.socketKeepalive
   if (action.kind !== "proxy" && isPlain) return () => null
   const by = action.kind === "proxy" ? parts.connectHttp1(action, settings) : parts.connectAs(tls, settings)
-  if (tls !== null && isNameSaidByCall(tls)) {
-    const template = parts.templateOf(tls.serverName!)
-    return ({ record, context }) => by(nameSaid(template, record, context.env))
+  const name = tls !== null && isNameSaidByCall(tls) ? parts.templateOf(tls.serverName!) : null
+  const local = isTemplate(settings.bindAddress) ? parts.templateOf(settings.bindAddress) : null
+  if (name === null && local === null) {
+    const connector = by()
+    return () => connector
   }
-  const connector = by()
-  return () => connector
+  return ({ record, context: { env } }) =>
+    by({
+      ...(name !== null && { serverName: nameSaid(name, record, env) }),
+      ...(local !== null && { localAddress: localAddressSaid(local, record, env) }),
+    })
+}
+
+function isTemplate(text: string | null): text is string {
+  return text?.includes("$") === true
+}
+
+/** The local address that a call says; as in nginx, what comes to none is any. */
+export function localAddressSaid(
+  template: Template,
+  record: StreamRecord,
+  env: TemplateEnvironment,
+): string | null {
+  const said = template.render(record, env)
+  return readBindAddress(said) === null ? null : said
 }
 
 /**
  * The name that a call says its endpoint's certificate must have. As in nginx a port is left out, which `$http_host` and
  * `$proxy_host` may have. "": none, which no certificate is for.
  */
-function nameSaid(template: Template, record: StreamRecord, env: TemplateEnvironment): string {
+export function nameSaid(template: Template, record: StreamRecord, env: TemplateEnvironment): string {
   const said = template.render(record, env)
   const colon = said.indexOf(":", said.startsWith("[") ? said.indexOf("]") + 1 : 0)
   const name = (colon < 0 ? said : said.slice(0, colon)).toLowerCase()

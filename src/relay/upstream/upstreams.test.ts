@@ -83,6 +83,18 @@ describe("a connector", () => {
     expect(lines).toEqual(["tls from 10.0.0.1", "keepalive true", "connect"])
   })
 
+  test("is one for each local address that calls say, of which null is any", () => {
+    const { upstreams, lines, connect } = bedOf()
+    const of = (localAddress: string | null) => upstreams.connector({ ...PLAIN, localAddress })
+    const one = of("10.0.0.1")
+    expect(of("10.0.0.1")).toBe(one)
+    expect(of(null)).not.toBe(one)
+    expect(one).not.toBe(upstreams.connector({ ...PLAIN, bindAddress: "10.0.0.1" }))
+    connect({ ...PLAIN, bindAddress: "$a", localAddress: "10.0.0.1" })
+    connect({ ...PLAIN, bindAddress: "$a", localAddress: null })
+    expect(lines).toEqual(["network from 10.0.0.1", "connect", "network from null", "connect"])
+  })
+
   test("is one for each name that calls say; the one longest unused goes where there are too many", () => {
     const { upstreams, tls, lines, dropped, connect } = bedOf()
     const settings = { ...PLAIN, tls: tls("tls") }

@@ -29,6 +29,8 @@ export interface ConnectSettings {
   socketKeepalive: boolean
   /** The name that a call says, in place of that of the TLS settings. */
   serverName?: string | undefined
+  /** The local address that a call says, in place of `bindAddress`. */
+  localAddress?: string | null | undefined
 }
 
 /** The connections to endpoints, and the connectors that make them. */
@@ -64,11 +66,11 @@ export class Upstreams {
 
   /** The one connector for these settings: pools are told apart by it. */
   connector(settings: ConnectSettings): Connector<LegConnection> {
-    const { tls, bindAddress, socketKeepalive, serverName } = settings
-    const key = `${bindAddress} ${socketKeepalive}`
+    const { tls, bindAddress, socketKeepalive, serverName, localAddress } = settings
+    const key = `${localAddress === undefined ? bindAddress : localAddress} ${socketKeepalive}`
     const make = (): Connector<LegConnection> => this.#makeConnector(settings)
-    if (serverName === undefined) return this.#connectors.of(tls, key, make)
-    return this.#connectors.named(tls, `${key} ${serverName}`, make)
+    if (serverName === undefined && localAddress === undefined) return this.#connectors.of(tls, key, make)
+    return this.#connectors.named(tls, `said ${key} ${serverName}`, make)
   }
 
   /** No route has these TLS settings any more. Returns the connectors that are gone with them. */
@@ -81,6 +83,7 @@ export class Upstreams {
     bindAddress,
     socketKeepalive,
     serverName,
+    localAddress = bindAddress,
   }: ConnectSettings): Connector<LegConnection> {
     const { context, network, link, onConnect, onClosed } = this.#options
     return (endpoint, pool, cluster) => {
@@ -92,8 +95,8 @@ export class Upstreams {
         dial: (onOctets) => {
           const socket =
             tls === null
-              ? network.connect(endpoint.config, bindAddress, onOctets)
-              : tls.connect(endpoint.config, bindAddress, onOctets, serverName)
+              ? network.connect(endpoint.config, localAddress, onOctets)
+              : tls.connect(endpoint.config, localAddress, onOctets, serverName)
           if (socketKeepalive) socket.setKeepAlive(true)
           return socket
         },

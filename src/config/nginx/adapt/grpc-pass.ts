@@ -107,8 +107,6 @@ export function upstreamTls(
   const isFixed = written === null || !hasVariables(written.text)
   if (!isFixed && !isUsed) {
     adapter.report.note(written.span, `${family}_ssl_name`, "the name is neither checked nor sent")
-  } else if (!isFixed && adapter.protocol === "tcp") {
-    adapter.report.error(written.span, `variables in ${family}_ssl_name are not supported yet`)
   } else if (!isFixed) adapter.variables.check(written, adapter.report)
   const tls: UpstreamTlsConfig = {
     ...defaultUpstreamTls(),

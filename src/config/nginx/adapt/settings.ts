@@ -1,12 +1,12 @@
 /** What holds on a route, from the directives of its level and, where it has none of a name, of the outer ones. */
-import { isIP } from "node:net"
 import { octetText } from "../../../base/octet-text.ts"
 import { VERSION } from "../../../base/version.ts"
 import { type WrittenTo, writtenFieldProblem } from "../../../record/written-field.ts"
+import { readBindAddress } from "../../bind-address.ts"
 import { defaultRouteSettings } from "../../defaults.ts"
 import type { RetryCondition, RouteSettings } from "../../model.ts"
 import { didYouMean } from "../../problem.ts"
-import { type Directive, spanOf, type Word } from "../ast.ts"
+import type { Directive, Word } from "../ast.ts"
 import type { Report } from "../report.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readOffset, readTimeMs } from "../units.ts"
@@ -54,7 +54,7 @@ export function adaptSettings(
   settings.hideHeaders = scope.all(`${family}_hide_header`).map(({ args }) => args[0]!.text.toLowerCase())
   settings.ignoreHeaders = adaptIgnoreHeaders(report, scope, family)
   settings.socketKeepalive = isOn(scope, `${family}_socket_keepalive`)
-  settings.bindAddress = adaptBind(report, scope.one(`${family}_bind`), family)
+  settings.bindAddress = adaptBind(adapter, scope.one(`${family}_bind`), family)
   settings.accessLogs = adaptAccessLogs(adapter, scope)
   settings.interceptErrors = isOn(scope, `${family}_intercept_errors`)
   settings.absoluteRedirect = isOn(scope, "absolute_redirect", true)
@@ -205,7 +205,11 @@ function adaptIgnoreHeaders(report: Report, scope: Scope, family: string): strin
     .map((name) => name.toLowerCase())
 }
 
-export function adaptBind(report: Report, directive: Directive | null, family: string): string | null {
+export function adaptBind(
+  { report, variables }: Adapter,
+  directive: Directive | null,
+  family: string,
+): string | null {
   if (directive === null) return null
   const [address, transparent] = directive.args as [Word, Word?]
   if (transparent !== undefined) {
@@ -213,16 +217,14 @@ export function adaptBind(report: Report, directive: Directive | null, family: s
     report.error(
       transparent.span,
       known ? `${family}_bind "transparent" is not supported` : `invalid parameter "${transparent.text}"`,
+      known ? "connections are made from addresses of this machine alone" : null,
     )
     return null
   }
   if (address.text === "off") return null
-  if (hasVariables(address.text)) {
-    report.error(spanOf(directive), `variables in ${family}_bind are not supported yet`)
-    return null
-  }
-  if (isIP(address.text) === 0) {
-    report.error(address.span, `invalid address "${address.text}"`, "an IP address without a port")
+  if (hasVariables(address.text)) return variables.check(address, report) ? address.text : null
+  if (readBindAddress(address.text) === null) {
+    report.error(address.span, `invalid address "${address.text}"`, "an IP address, with a port or without")
     return null
   }
   return address.text

@@ -5,7 +5,7 @@ import type { Config, ListenerConfig } from "../../model.ts"
 import { listenerAt, readPassAddress } from "../../pass-address.ts"
 import type { TcpAction, TcpServerConfig, TcpSettings } from "../../tcp-model.ts"
 import { tcpClusterName } from "../../tcp-names.ts"
-import { type Directive, spanOf, type Word } from "../ast.ts"
+import type { Directive, Word } from "../ast.ts"
 import { Scope } from "../scope.ts"
 import { readNumber, readOffset, readSize } from "../units.ts"
 import { hasVariables } from "../variables.ts"
@@ -191,7 +191,7 @@ function adaptTcpSettings(adapter: Adapter, scope: Scope): TcpSettings {
   settings.halfClose = isOn(scope, "proxy_half_close", settings.halfClose)
   settings.uploadOctetsPerSecond = adaptRate(adapter, scope, "proxy_upload_rate")
   settings.downloadOctetsPerSecond = adaptRate(adapter, scope, "proxy_download_rate")
-  settings.bindAddress = adaptBind(report, scope.one("proxy_bind"), "proxy")
+  settings.bindAddress = adaptBind(adapter, scope.one("proxy_bind"), "proxy")
   settings.socketKeepalive = isOn(scope, "proxy_socket_keepalive")
   settings.noDelay = isOn(scope, "tcp_nodelay", settings.noDelay)
   tlsProtocols(adapter, scope.one("proxy_ssl_protocols"))
@@ -222,14 +222,10 @@ function adaptProxyProtocol({ report }: Adapter, scope: Scope): TcpSettings["sen
   return "none"
 }
 
-function adaptRate({ report }: Adapter, scope: Scope, name: string): number | null {
-  const directive = scope.one(name)
-  const word = directive?.args[0]
+function adaptRate({ report, variables }: Adapter, scope: Scope, name: string): number | string | null {
+  const word = scope.one(name)?.args[0]
   if (word === undefined) return null
-  if (hasVariables(word.text)) {
-    report.error(spanOf(directive!), `variables in ${name} are not supported yet`)
-    return null
-  }
+  if (hasVariables(word.text)) return variables.check(word, report) ? word.text : null
   const rate = readOffset(word.text)
   if (rate === null)
     report.error(word.span, `"${name}" directive invalid value "${word.text}"`, "for instance 64k")

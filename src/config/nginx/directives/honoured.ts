@@ -286,7 +286,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "L 1",
     "`grpc://`, `grpcs://` or neither; an upstream's name, `host:port`, `unix:`, variables",
   ],
-  ["grpc_bind", "HSL 1-2", "local address of upstream connections; `off`"],
+  [
+    "grpc_bind",
+    "HSL 1-2",
+    "local address of upstream connections, with a port or without, and with variables; `off`; `transparent` is an error",
+  ],
   ["grpc_connect_timeout", "HSL time", "for connecting to an endpoint"],
   ["grpc_read_timeout", "HSL time", "longest silence of the endpoint on a stream"],
   ["grpc_send_timeout", "HSL time", "longest wait for the endpoint to take what is held for it"],

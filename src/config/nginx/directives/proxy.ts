@@ -32,7 +32,11 @@ export const PROXY: [name: string, shape: string, does: string][] = [
   ["proxy_hide_header", "HSL 1*", "response header dropped"],
   ["proxy_ignore_headers", "HSL 1+*", "response headers that mean nothing to the balancer"],
   ["proxy_intercept_errors", "HSL flag", "`error_page` applies to the backend's errors too"],
-  ["proxy_bind", "HSL 1-2", "local address of connections to backends; `off`"],
+  [
+    "proxy_bind",
+    "HSL 1-2",
+    "local address of connections to backends, with a port or without, and with variables; `off`; `transparent` is an error",
+  ],
   ["proxy_socket_keepalive", "HSL flag", "SO_KEEPALIVE on sockets to backends"],
   ["proxy_connect_timeout", "HSL time", "for connecting to a backend"],
   ["proxy_read_timeout", "HSL time", "longest silence of the backend; 60 s unless written, as in nginx"],
