@@ -16,15 +16,18 @@ import type {
   AccessLogConfig,
   ClusterConfig,
   Config,
+  ListenerConfig,
   ProxyAction,
   RouteSettings,
   ZoneConfig,
 } from "../config/model.ts"
 import { groupNames, namesSet } from "../config/set-names.ts"
 import type { UpstreamTlsConfig } from "../config/shared-model.ts"
+import type { TcpConfig } from "../config/tcp-model.ts"
 import { tcpClusterName, tcpZone } from "../config/tcp-names.ts"
 import type { AccessLog, AccessLogs } from "../log/access-log.ts"
 import type { Log } from "../log/logger.ts"
+import { type CertificatePaths, NO_CERTIFICATE_PATHS } from "../net/said-certificates.ts"
 import type { TlsPlan, TlsStore } from "../net/tls-store.ts"
 import { serveFiles } from "../origin/files/files.ts"
 import type { Http1Origins } from "../origin/http1/origins.ts"
@@ -44,6 +47,7 @@ import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { Upstreams } from "../relay/upstream/upstreams.ts"
 import { compileTcpServers, type TcpCompilerParts } from "../tcp/compile.ts"
 import type { TcpServers } from "../tcp/tcp-server.ts"
+import { certificatePaths, hasSaidCertificates } from "./certificate-paths.ts"
 import type { Numbers } from "./numbers.ts"
 import { VariableClusters } from "./variable-clusters.ts"
 
@@ -134,9 +138,10 @@ export class ConfigCompiler {
     }
     const tls = this.#parts.tls.plan()
     try {
+      const pathsOf = yield* this.#certificatePaths(config)
       for (const listener of config.listeners)
         if (listener.tls !== null) {
-          tls.listener(listener.name, listener.tls)
+          tls.listener(listener.name, listener.tls, pathsOf(listener))
           yield
         }
       const routers = yield* this.#makeRouters(config, clusters, tls)
@@ -146,6 +151,16 @@ export class ConfigCompiler {
       tls.abandon()
       throw error
     }
+  }
+
+  /** Of listeners whose certificates are found by variables, those of HTTP or of TCP. */
+  *#certificatePaths(config: Config): Steps<(listener: ListenerConfig) => CertificatePaths> {
+    if (!config.listeners.some(hasSaidCertificates)) return () => NO_CERTIFICATE_PATHS
+    const { env, limits } = this.#parts
+    const options = { stepsMax: limits.regexSteps }
+    const http = templatesOf(makeVariableTable(config.variables, yield* namesSet(config), options))
+    const tcp = templatesOf(makeVariableTable(config.tcp.variables, tcpNamesSet(config.tcp), options))
+    return (listener) => certificatePaths(listener, listener.protocol === "tcp" ? tcp : http, env)
   }
 
   *#makeRouters(config: Config, clusters: Clusters, tls: TlsPlan): Steps<Map<string, Router<Route>>> {
@@ -238,9 +253,7 @@ export class ConfigCompiler {
   #makeTcpServers(config: Config, clusters: Clusters, tls: TlsPlan): Map<string, TcpServers> {
     const { servers, variables, zones } = config.tcp
     const stepsMax = this.#parts.limits.regexSteps
-    const set = new Set(servers.flatMap(({ settings }) => settings.set.map(([name]) => name.toLowerCase())))
-    for (const name of groupNames(variables)) set.add(name)
-    const table = makeVariableTable(variables, set, { stepsMax })
+    const table = makeVariableTable(variables, tcpNamesSet(config.tcp), { stepsMax })
     const templateOf = templatesOf(table)
     const known = tcpClusterFinder(clusters)
     const zoneTable = new Map(zones.map((zone) => [zone.name, this.#makeZone(tcpZone(zone), templateOf)]))
@@ -290,6 +303,12 @@ export class ConfigCompiler {
       before: before === null ? null : new Set([...before.endpoints].map(({ address }) => address)),
     }
   }
+}
+
+/** Variables that steps and regexes of TCP set. */
+function tcpNamesSet({ servers, variables }: TcpConfig): Set<string> {
+  const set = servers.flatMap(({ settings }) => settings.set.map(([name]) => name.toLowerCase()))
+  return new Set([...set, ...groupNames(variables)])
 }
 
 /** The endpoints of a cluster that no control side knows of. */

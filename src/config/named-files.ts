@@ -1,6 +1,7 @@
 import { dirname, resolve } from "node:path"
 import type { Config, DiscoveryConfig, RouteConfig, RouteSettings } from "./model.ts"
 import type { Problem, Sources } from "./problem.ts"
+import { isSaidPath } from "./said-path.ts"
 import type { UpstreamTlsConfig } from "./shared-model.ts"
 
 /** How files are asked for; tests hand in their own. */
@@ -123,7 +124,8 @@ function filesRead({ listeners, servers, tcp, clusters, admin, xds }: Config): S
     for (const keys of access.jwt?.keys ?? [])
       files.push(keys.kind === "file" ? keys.keysFile : keys.kind === "url" ? keys.caFile : null)
   }
-  return new Set(files.filter((path) => path !== null))
+  // What variables come to is known when a client is there.
+  return new Set(files.filter((path) => path !== null && !isSaidPath(path))) as Set<string>
 }
 
 /** A file that lists endpoints may come later. */

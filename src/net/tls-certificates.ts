@@ -1,9 +1,9 @@
 import { constants, createHash } from "node:crypto"
 import { createSecureContext, type SecureContext, type TlsOptions } from "node:tls"
-import type { ClientCertificates, ListenerTlsConfig } from "../config/model.ts"
+import type { ClientCertificates, ListenerCertificate, ListenerTlsConfig } from "../config/model.ts"
+import { isSaidPath } from "../config/said-path.ts"
 import { staplingFiles } from "./ocsp/staples.ts"
 import { type Authorities, contextOptions, contextProblem, type KeyPair, readKeyPair } from "./tls-context.ts"
-import type { ClientPolicy } from "./tls-peer.ts"
 
 /** All that a listener's TLS reads. */
 export function filesOf(config: ListenerTlsConfig): string[] {
@@ -15,40 +15,37 @@ export function filesOf(config: ListenerTlsConfig): string[] {
     keyFile,
     passwordFile,
   ])
-  return [
-    ...new Set([...files, ...staplingFiles({ certificates }), ...ofClients].filter((path) => path !== null)),
-  ]
+  const all = [...files, ...staplingFiles({ certificates }), ...ofClients]
+  return [...new Set(all.filter((path) => path !== null && !isSaidPath(path)))] as string[]
 }
 
 /** Certificates that share their names: one for each kind of key. */
 export interface Host {
   readonly names: readonly string[]
-  readonly pairs: KeyPair[]
-  /** The first of them. */
-  readonly certificate: ListenerTlsConfig["certificates"][number]
+  readonly certificates: readonly ListenerCertificate[]
+  /** Read; none of those whose paths have variables. */
+  readonly pairs: readonly KeyPair[]
 }
 
-export interface SecureHost {
-  readonly names: readonly string[]
-  readonly options: TlsOptions
-  readonly context: SecureContext
-  /** What is asked of clients who ask for them. */
-  readonly policy: ClientPolicy
+export function certificatesByNames({ certificates }: ListenerTlsConfig): Host[] {
+  const byNames = Map.groupBy(certificates, ({ names }) => JSON.stringify(names))
+  return [...byNames.values()].map((its) => {
+    const isSaid = its.some(({ certFile, keyFile }) => isSaidPath(certFile) || isSaidPath(keyFile))
+    const read = isSaid
+      ? []
+      : its.map(({ certFile, keyFile, passwordFile }) => readKeyPair(certFile, keyFile, passwordFile))
+    return { names: its[0]!.names, certificates: its, pairs: oneOfEachKind(read) }
+  })
 }
 
 /** A client is shown the kind of key it knows. Of one kind the first counts. */
-export function certificatesByNames({ certificates }: ListenerTlsConfig): Host[] {
-  const hosts = new Map<string, Host>()
-  for (const certificate of certificates) {
-    const { names, certFile, keyFile, passwordFile } = certificate
-    const key = JSON.stringify(names)
-    const host = hosts.get(key) ?? { names, pairs: [], certificate }
-    hosts.set(key, host)
-    const pair = readKeyPair(certFile, keyFile, passwordFile)
-    const kind = (each: KeyPair) => each.leaf.publicKey.asymmetricKeyType
-    if (!host.pairs.some((each) => kind(each) === kind(pair))) host.pairs.push(pair)
+export function oneOfEachKind(pairs: readonly KeyPair[]): KeyPair[] {
+  const kinds = new Map<string | undefined, KeyPair>()
+  for (const pair of pairs) {
+    const kind = pair.leaf.publicKey.asymmetricKeyType
+    if (!kinds.has(kind)) kinds.set(kind, pair)
   }
-  return [...hosts.values()]
+  return [...kinds.values()]
 }
 
 /**

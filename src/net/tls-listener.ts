@@ -12,14 +12,9 @@ import { Regex } from "../regex/regex.ts"
 import { errorReason } from "./error-reason.ts"
 import { ClientStatuses } from "./ocsp/client-statuses.ts"
 import { type StapleContext, Staples } from "./ocsp/staples.ts"
-import {
-  certificatesByNames,
-  filesOf,
-  type Host,
-  makeContext,
-  type SecureHost,
-  sharedOptions,
-} from "./tls-certificates.ts"
+import { type CertificatePaths, NO_CERTIFICATE_PATHS, SaidCertificates } from "./said-certificates.ts"
+import type { SecureHost } from "./secure-host.ts"
+import { certificatesByNames, filesOf, type Host, makeContext, sharedOptions } from "./tls-certificates.ts"
 import { readAuthorities, readRevocationLists } from "./tls-context.ts"
 import { type FileVersions, fileVersions, type TlsFileWatch } from "./tls-file-watch.ts"
 import { type HandshakeOwner, TlsHandshake } from "./tls-handshake.ts"
@@ -55,6 +50,7 @@ export interface TlsListenerOptions {
 /** Everything a handshake needs, read and checked. */
 interface Material {
   readonly config: ListenerTlsConfig
+  readonly pathsOf: CertificatePaths
   readonly versions: FileVersions
   readonly server: Server
   readonly staples: Staples
@@ -84,8 +80,8 @@ export class TlsListener implements HandshakeOwner {
    * Reads all that `config` names. What is returned puts it in force, for handshakes that begin then. Errors: throws a
    * sentence that names the listener and the file; what was in force stays.
    */
-  prepare(config: ListenerTlsConfig): () => void {
-    const material = this.#read(config)
+  prepare(config: ListenerTlsConfig, pathsOf: CertificatePaths = NO_CERTIFICATE_PATHS): () => void {
+    const material = this.#read(config, pathsOf)
     return () => this.#use(material)
   }
 
@@ -171,13 +167,13 @@ export class TlsListener implements HandshakeOwner {
     this.#material = material
     material.staples.start()
     this.#unwatch()
-    this.#unwatch = this.#options.files.watch(material.versions, () => this.#filesChanged(material.config))
+    this.#unwatch = this.#options.files.watch(material.versions, () => this.#filesChanged(material))
   }
 
-  #filesChanged(config: ListenerTlsConfig): void {
+  #filesChanged({ config, pathsOf }: Material): void {
     const { log, name } = this.#options
     try {
-      this.#use(this.#read(config))
+      this.#use(this.#read(config, pathsOf))
       log.info("certificates read again", { listener: name })
     } catch (error) {
       log.error("certificates changed and cannot be used; the old ones stay", {
@@ -197,26 +193,29 @@ export class TlsListener implements HandshakeOwner {
 
   // ---- Reading ------------------------------------------------------------------------------------------------
 
-  #read(config: ListenerTlsConfig): Material {
+  #read(config: ListenerTlsConfig, pathsOf: CertificatePaths): Material {
     try {
-      const versions = fileVersions(filesOf(config))
+      const versions = new Map(fileVersions(filesOf(config)))
       const read = (asked: ClientCertificates) =>
         readClients(config, asked, (authorities) => this.#makeStatuses(asked, authorities))
       const common = read(config)
       const found = certificatesByNames(config)
       const staples = this.#readStaples(found)
-      const hosts = found.map(({ names, pairs, certificate }) => {
-        const { clients } = certificate
+      const hosts = found.map(({ names, certificates, pairs: fixed }): SecureHost => {
+        const [{ clients } = {}] = certificates
         const { shared, policy } = clients === undefined ? common : read(clients)
+        const said = fixed.length === 0 ? new SaidCertificates(shared, certificates, pathsOf) : null
+        const { pairs, files: forNoName } = said?.forNoName() ?? { pairs: fixed, files: [] }
+        for (const [path, version] of fileVersions(forNoName)) versions.set(path, version)
         const options = { ...shared, cert: pairs.map(({ cert }) => cert), key: pairs.map(({ key }) => key) }
-        return { names, options, policy, context: makeContext(options) }
+        return { names, options, policy, context: makeContext(options), said }
       })
       const server = this.#makeServer(config, hosts, common)
       // Node gives no certificate where a client is refused by its name.
       const find = (certificate: Buffer | null) => (certificate === null ? null : staples.find(certificate))
       if (!staples.isEmpty)
         server.on("OCSPRequest", (certificate, _issuer, done) => done(null, find(certificate)!))
-      return { config, versions, server, staples }
+      return { config, pathsOf, versions, server, staples }
     } catch (error) {
       throw new Error(`listener ${this.#options.name}: ${(error as Error).message}`)
     }
@@ -237,8 +236,8 @@ export class TlsListener implements HandshakeOwner {
   #readStaples(hosts: readonly Host[]): Staples {
     const { clock, log, stapling } = this.#options
     const staples = new Staples()
-    for (const { certificate, pairs } of hosts)
-      if (pairs.length === 1) staples.add(certificate, pairs[0]!, { clock, log, ...stapling })
+    for (const { certificates, pairs } of hosts)
+      if (pairs.length === 1) staples.add(certificates[0]!, pairs[0]!, { clock, log, ...stapling })
     return staples
   }
 
@@ -251,6 +250,7 @@ export class TlsListener implements HandshakeOwner {
     )
     const first = rejectOthers ? common.policy : hosts[0]!.policy
     const policies = new ClientPolicies(byName, hosts, first)
+    const isSaid = hosts.some(({ said }) => said !== null)
     const server = createServer({
       // Without a certificate to show, OpenSSL ends a handshake with an alert.
       ...(rejectOthers ? common.shared : hosts[0]!.options),
@@ -261,7 +261,7 @@ export class TlsListener implements HandshakeOwner {
       rejectUnauthorized: false,
       // It has its own: see TlsHandshake.
       handshakeTimeout: NODE_TIMEOUT_MS,
-      ...(hosts.length + rejectNames.length + Number(rejectOthers) > 1 && {
+      ...((hosts.length + rejectNames.length + Number(rejectOthers) > 1 || isSaid) && {
         // Node calls it as a method of the socket.
         SNICallback(
           this: unknown,
@@ -270,7 +270,8 @@ export class TlsListener implements HandshakeOwner {
         ) {
           const found = byName.find(name.toLowerCase())
           policies.ask(this as TLSSocket, found)
-          showContext(found, done)
+          const other = rejectOthers ? null : hosts[0]!
+          showContext(found, other, (said) => said.find(name, this as TLSSocket), done)
         },
       }),
     })
@@ -327,10 +328,29 @@ export class TlsListener implements HandshakeOwner {
   }
 }
 
-/** A name that no regex can tell in time is shown the first certificate, as one that is not known. */
-function showContext(found: FoundHost, done: (error: Error | null, context?: SecureContext) => void): void {
-  if (found === REJECTED) done(new Error("the server name is one of rejectNames (ssl_reject_handshake)"))
-  else done(null, typeof found === "object" && "context" in found ? found.context : undefined)
+/**
+ * A name that no regex can tell in time is shown the certificate of `other`, as one that is not known.
+ *
+ * @param load a certificate whose path has variables. Errors: throws a sentence; the handshake fails
+ */
+function showContext(
+  found: FoundHost,
+  other: SecureHost | null,
+  load: (said: SaidCertificates) => SecureContext,
+  done: (error: Error | null, context?: SecureContext) => void,
+): void {
+  if (found === REJECTED)
+    return done(new Error("the server name is one of rejectNames (ssl_reject_handshake)"))
+  const own = typeof found === "object" && "context" in found ? found : null
+  const said = (own ?? other)?.said ?? null
+  if (said === null) return done(null, own?.context)
+  let context: SecureContext
+  try {
+    context = load(said)
+  } catch (error) {
+    return done(error as Error)
+  }
+  done(null, context)
 }
 
 /** What some clients are asked for, read. */

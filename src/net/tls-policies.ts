@@ -2,7 +2,7 @@ import type { X509Certificate } from "node:crypto"
 import type { TLSSocket } from "node:tls"
 import type { ServerNames } from "../base/server-names.ts"
 import type { TlsInfo } from "../record/record.ts"
-import type { SecureHost } from "./tls-certificates.ts"
+import type { SecureHost } from "./secure-host.ts"
 import { type ClientPolicy, tlsInfo } from "./tls-peer.ts"
 
 /** What is found for a name that is not to be served. */

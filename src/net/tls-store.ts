@@ -5,6 +5,7 @@ import type { ListenerTlsConfig } from "../config/model.ts"
 import type { UpstreamTlsConfig } from "../config/shared-model.ts"
 import type { Log } from "../log/logger.ts"
 import type { TlsInfo } from "../record/record.ts"
+import { type CertificatePaths, NO_CERTIFICATE_PATHS } from "./said-certificates.ts"
 import { TlsFileWatch } from "./tls-file-watch.ts"
 import { TlsListener, type TlsListenerOptions } from "./tls-listener.ts"
 import { TlsUpstream } from "./tls-upstream.ts"
@@ -95,11 +96,11 @@ export class TlsPlan {
     this.#makers = makers
   }
 
-  /** Reads what a listener needs. Errors: throws a sentence that names listener and file. */
-  listener(name: string, config: ListenerTlsConfig): void {
+  /** Reads what a listener needs. `pathsOf`: of certificates whose paths have variables. Errors: throws a sentence that names listener and file. */
+  listener(name: string, config: ListenerTlsConfig, pathsOf: CertificatePaths = NO_CERTIFICATE_PATHS): void {
     const before = this.#listenersBefore.get(name)
     const listener = before ?? this.#makers.makeListener(name)
-    const use = listener.prepare(config)
+    const use = listener.prepare(config, pathsOf)
     if (before === undefined) use()
     else this.#changes.push(use)
     this.#listeners.set(name, listener)

@@ -279,6 +279,17 @@ const CASES: Record<string, Case> = {
       return [text, socket.alpnProtocol, (await stage.log())[0]!.slice(0, 8)]
     },
   },
+  "a certificate by the client's name": {
+    block: `map $ssl_server_name $which { one.example ert; "" ert; default missing; }
+      map $ssl_server_name $key { default ey; }
+      server { listen LISTEN ssl; ssl_certificate c$which.pem; ssl_certificate_key k$key.pem; proxy_pass B1; }`,
+    async run(stage) {
+      const seen: string[] = []
+      for (const name of ["one.example", "two.example", "", "one.example"])
+        seen.push(await handshake(stage, name))
+      return seen
+    },
+  },
   "something else than TLS": {
     block: `server { listen LISTEN ssl; ${SSL} proxy_pass B1; }`,
     run: async (stage) => [(await say(stage, "hello\r\n\r\n")).length > 9, await stage.log()],

@@ -509,8 +509,8 @@ const listenerTls = z
       .array(
         z.strictObject({
           names: z.array(z.string()).optional().describe('"" is that of calls without a host.'),
-          cert: text(),
-          key: text(),
+          cert: text().pipe(template),
+          key: text().pipe(template),
           passwords: text()
             .optional()
             .describe("File of passphrases, one a line, of which one opens the key."),

@@ -1,5 +1,6 @@
 import type { JwtConfig } from "../../config/jwt-model.ts"
 import type { AccessConfig, RealIpConfig } from "../../config/model.ts"
+import { isOwnPath } from "../../config/said-path.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import { type AddressRange, addressOctets, isWithin, parseNetwork } from "../../record/networks.ts"
 import { clientBehind } from "../../record/real-client.ts"
@@ -200,11 +201,6 @@ function userFile(
     const named = Buffer.from(template.render(record, env), "latin1").toString()
     return { path: named, users: isOwnPath(named) ? userFiles.named(named) : null }
   }
-}
-
-/** What a client has a part in does not climb to other files. */
-function isOwnPath(path: string): boolean {
-  return path.startsWith("/") && !path.endsWith("/") && !/\0|\/\.\.(?:\/|$)/.test(path)
 }
 
 function checkBasic(realm: Template, fileOf: UserFile, tellUnreadable: UserFiles["tellUnreadable"]): Check {

@@ -1,11 +1,10 @@
 /** `allow`, `deny`, `auth_basic`, `auth_request` and real_ip: who is let in. */
-import { resolve } from "node:path"
 import { parseNetwork } from "../../../record/networks.ts"
 import type { AccessConfig, RealIpConfig } from "../../model.ts"
 import { isTrustedName } from "../../trusted-names.ts"
 import { type Directive, spanOf, type Word } from "../ast.ts"
 import type { Scope } from "../scope.ts"
-import { type Adapter, fullPath } from "./adapter.ts"
+import { type Adapter, saidPath } from "./adapter.ts"
 import { adaptJwt } from "./jwt.ts"
 import { variableName } from "./rewrite.ts"
 
@@ -36,13 +35,6 @@ export function adaptRules({ report }: Adapter, scope: Scope): AccessConfig["rul
   })
 }
 
-/** What variables come to may not climb out of a path, which is absolute then. */
-function userFileOf(adapter: Adapter, file: Word): string {
-  if (file.text.startsWith("$")) return file.text
-  const path = fullPath(adapter, file)
-  return path.includes("$") ? resolve(path) : path
-}
-
 function adaptBasic(adapter: Adapter, scope: Scope): AccessConfig["basic"] {
   const realm = scope.one("auth_basic")?.args[0]
   const file = scope.one("auth_basic_user_file")?.args[0]
@@ -53,7 +45,7 @@ function adaptBasic(adapter: Adapter, scope: Scope): AccessConfig["basic"] {
   }
   if (!adapter.variables.check(realm, adapter.report) || !adapter.variables.check(file, adapter.report))
     return null
-  return { realm: realm.text, userFile: userFileOf(adapter, file) }
+  return { realm: realm.text, userFile: saidPath(adapter, file) }
 }
 
 function adaptRequest(adapter: Adapter, scope: Scope): AccessConfig["request"] {

@@ -1,4 +1,4 @@
-import { isAbsolute, join } from "node:path"
+import { isAbsolute, join, resolve } from "node:path"
 import type { ClusterConfig, RouteMatch, ZoneConfig } from "../../model.ts"
 import type { TextRule } from "../../proxy-model.ts"
 import type { Directive, Span, Word } from "../ast.ts"
@@ -54,6 +54,13 @@ export function fullPath({ directory, places }: Adapter, { text, span }: Word): 
   const path = isAbsolute(text) ? text : join(directory, text)
   if (!places.has(path)) places.set(path, span)
   return path
+}
+
+/** A path that may have variables. What they come to may not climb out of it, so it is absolute then. */
+export function saidPath(adapter: Adapter, word: Word): string {
+  if (word.text.startsWith("$")) return word.text
+  const path = fullPath(adapter, word)
+  return path.includes("$") ? resolve(path) : path
 }
 
 /** The path of a certificate or key; null when it is something else than a file. */

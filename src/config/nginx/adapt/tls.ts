@@ -2,9 +2,11 @@
 import { isDeepStrictEqual } from "node:util"
 import type { ClientCertificates, ClientOcspConfig, ListenerTlsConfig, StaplingConfig } from "../../model.ts"
 import { didYouMean } from "../../problem.ts"
+import type { Word } from "../ast.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readSecondsMs } from "../units.ts"
-import { type Adapter, filePath, fullPath } from "./adapter.ts"
+import { hasVariables } from "../variables.ts"
+import { type Adapter, filePath, fullPath, saidPath } from "./adapter.ts"
 import type { ListenerDraft, ListeningDraft } from "./drafts.ts"
 import { tlsProtocols } from "./grpc-pass.ts"
 
@@ -106,9 +108,9 @@ function certificatesOf(
   const passwordFile = password === undefined ? null : fullPath(adapter, password)
   const isSame = isDeepStrictEqual(clients, asked)
   return certificates.flatMap(({ args }, index) => {
-    const certFile = filePath(adapter, args[0]!)
+    const certFile = certificatePath(adapter, args[0]!)
     const key = keys[index]?.args[0]
-    const keyFile = key === undefined ? null : filePath(adapter, key)
+    const keyFile = key === undefined ? null : certificatePath(adapter, key)
     if (certFile === null || keyFile === null) return []
     return [
       {
@@ -121,6 +123,12 @@ function certificatesOf(
       },
     ]
   })
+}
+
+/** With variables it is read as clients come. */
+function certificatePath(adapter: Adapter, word: Word): string | null {
+  if (!hasVariables(word.text) || word.text.startsWith("data:")) return filePath(adapter, word)
+  return adapter.variables.check(word, adapter.report) ? saidPath(adapter, word) : null
 }
 
 function staplingOf(adapter: Adapter, scope: Scope): StaplingConfig | null {

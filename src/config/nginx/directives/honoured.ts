@@ -201,8 +201,12 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["log_format", "H 2+*", "`escape=default|json|none`; `combined` and `main` are known"],
   ["access_log", "HSL 1+*", "path, format, `off`, `buffer=`, `flush=`, `if=`; `gzip` is left out"],
   // TLS to clients
-  ["ssl_certificate", "HS 1*", "certificate chain, PEM; one per kind of key"],
-  ["ssl_certificate_key", "HS 1*", "its private key"],
+  [
+    "ssl_certificate",
+    "HS 1*",
+    "certificate chain, PEM; one per kind of key; with variables, read when a client says such a name",
+  ],
+  ["ssl_certificate_key", "HS 1*", "its private key; variables as in `ssl_certificate`"],
   ["ssl_password_file", "HS 1", "passphrases, one a line, of which one opens the key"],
   ["ssl_protocols", "HS 1+*", "TLSv1 to TLSv1.3"],
   ["ssl_ciphers", "HS 1", "OpenSSL's cipher list"],
