@@ -1,9 +1,9 @@
 /**
  * Runs each file of shapes/ under nginx and under Sluice, over the same backends, and compares what the same requests get.
  *
- *     node test/nginx-diff/main.ts [--only NAME] [--show N] [--jobs N] [--docs]
+ *     node test/nginx-diff/main.ts [--from DIR] [--only NAME] [--show N] [--jobs N] [--docs]
  *
- * `--docs` writes the figures of the run into docs/nginx.md. Exit code 1: a difference has no name, or a file does not run.
+ * `--from` takes the files of another folder. `--docs` writes the figures of the run into docs/nginx.md. Exit code 1: a difference has no name, or a file does not run.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -17,13 +17,14 @@ const DOCS = join(import.meta.dirname, "../../docs/nginx.md")
 
 const { values } = parseArgs({
   options: {
+    from: { type: "string", default: SHAPES },
     only: { type: "string", multiple: true },
     show: { type: "string", default: "3" },
     jobs: { type: "string", default: "3" },
     docs: { type: "boolean", default: false },
   },
 })
-const names = readdirSync(SHAPES)
+const names = readdirSync(values.from)
   .filter((name) => name.endsWith(".conf"))
   .filter((name) => values.only?.some((part) => name.startsWith(part)) ?? true)
 const results: Result[] = []
@@ -39,7 +40,7 @@ process.exit(wrong.length === 0 ? 0 : 1)
 
 async function work(): Promise<void> {
   for (let name = left.shift(); name !== undefined; name = left.shift()) {
-    const result = await compareFile(name, readFileSync(join(SHAPES, name), "utf8"))
+    const result = await compareFile(name, readFileSync(join(values.from, name), "utf8"))
     results.push(result)
     report(result)
   }

@@ -34,7 +34,14 @@ export function readShape(name: string, text: string): Directive[] {
   const report = new Report()
   const directives = parse(text, name, report)
   if (report.errors > 0) throw new Error(`${name}: ${report.problems[0]!.message}`)
-  return directives
+  return changeable(directives)
+}
+
+/** With words that keep what they are changed to: those of a map's lines do not. */
+function changeable(directives: readonly Directive[]): Directive[] {
+  return directives.map(({ name, args, block }) => {
+    return { name, args, block: block === null ? null : changeable(block) }
+  })
 }
 
 const isV6 = /^\[[0-9a-f:]+\]/i
@@ -278,8 +285,8 @@ export function forNginx({ directives, rewritten }: Shape, directory: string): s
   return main + print(rewrite(withoutTime(directives), "main"))
 }
 
-/** For Sluice all is left as it is, but for the ports. */
+/** For Sluice all is left as it is, but for the ports, and for what Debian's nginx does not run beside it. */
 export function forSluice({ directives }: Shape, directory: string): string {
-  const kept = directives.filter(({ name }) => !LEFT_OUT.has(name.text))
+  const kept = directives.filter(({ name }) => !LEFT_OUT.has(name.text) && name.text !== "stream")
   return `error_log ${directory}/sluice.log warn;\n${print(withoutTime(kept))}`
 }

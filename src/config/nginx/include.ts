@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs"
 import { dirname, isAbsolute, join } from "node:path"
 import type { Directive, Word } from "./ast.ts"
 import { expandGlob, isGlob } from "./glob.ts"
+import { holdsLines } from "./line.ts"
 import { parse } from "./parser.ts"
 import type { Report } from "./report.ts"
 
@@ -68,17 +69,21 @@ export class Inclusion {
     return this.#expand(parse(text, path, this.#report), [path])
   }
 
-  #expand(directives: Directive[], stack: readonly string[]): Directive[] {
+  /** @param isLines they are those of a `map` or its like */
+  #expand(directives: Directive[], stack: readonly string[], isLines = false): Directive[] {
     // Most blocks include nothing, and a map may have millions of lines: those stay the array that they are.
     if (directives.every(({ name, block }) => block === null && name.text !== "include")) return directives
     return directives.flatMap((directive) => {
-      if (directive.block !== null) return [{ ...directive, block: this.#expand(directive.block, stack) }]
+      if (directive.block !== null) {
+        const block = this.#expand(directive.block, stack, holdsLines(directive.name.text))
+        return [{ ...directive, block }]
+      }
       const isInclude = directive.name.text === "include" && directive.args.length === 1
-      return isInclude ? this.#include(directive.args[0]!, stack) : [directive]
+      return isInclude ? this.#include(directive.args[0]!, stack, isLines) : [directive]
     })
   }
 
-  #include(word: Word, stack: readonly string[]): Directive[] {
+  #include(word: Word, stack: readonly string[], isLines: boolean): Directive[] {
     const path = isAbsolute(word.text) ? word.text : join(this.#directory, word.text)
     const paths = isGlob(path) ? expandGlob(path, (directory) => this.#files.list(directory)) : [path]
     return paths.flatMap((each) => {
@@ -87,7 +92,9 @@ export class Inclusion {
         return []
       }
       const text = this.#read(each, word)
-      return text === null ? [] : this.#expand(parse(text, each, this.#report), [...stack, each])
+      return text === null
+        ? []
+        : this.#expand(parse(text, each, this.#report, isLines), [...stack, each], isLines)
     })
   }
 

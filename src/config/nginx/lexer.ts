@@ -16,6 +16,9 @@ export type Token =
 const WORD_OCTETS_MAX = 4095
 const QUOTED_OCTETS_MAX = 4094
 
+/** Most lines of a map: two words in which no character means anything. */
+const PLAIN_LINE = /([^\s;{}"'\\\ufffd#][^\s;{"'\\\ufffd]*)([ \t]+)([^\s;{}"'\\\ufffd#][^\s;{"'\\\ufffd]*);/y
+
 const SPACE = new Set([" ", "\t", "\r", "\n"])
 
 export class Lexer {
@@ -50,6 +53,19 @@ export class Lexer {
       return { kind: character, span }
     }
     return character === '"' || character === "'" ? this.#quoted(character) : this.#bare()
+  }
+
+  /** `key value;` in one go; null: what comes next is none, or must be looked at octet for octet. */
+  plainLine(): [key: Word, value: Word] | null {
+    this.#skipSpaceAndComments()
+    PLAIN_LINE.lastIndex = this.#at
+    const found = PLAIN_LINE.exec(this.#text)
+    if (found === null || found[0].length > QUOTED_OCTETS_MAX / 3) return null
+    const [whole, key, between, value] = found as unknown as [string, string, string, string]
+    const word = (text: string, at: number): Word => ({ text, span: this.#span(at, text.length) })
+    const words: [Word, Word] = [word(key, this.#at), word(value, this.#at + key.length + between.length)]
+    this.#at += whole.length
+    return words
   }
 
   /** Passes over a block of Lua, whose `{` was the last token. False: it does not end, and the file is over. */

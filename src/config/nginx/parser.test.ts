@@ -72,3 +72,30 @@ test.each([
     '4 the Lua of "content_by_lua_block" does not end: a "}" is missing',
   ])
 })
+
+const LINES = `map $a $b {
+  default x; # which
+  "two words" 'y z';
+  ~^/(\\w+)$ $1; hostnames;
+  three\\;  a\\"b;
+  one
+    two;
+  a b c; d}e {f;}
+  é ü;
+  ${"k".repeat(2000)} v;
+  ${" ".repeat(40_000)}far away;
+}
+after it;
+`
+
+test("lines of a map are those that a block of directives would have, words and places", () => {
+  const whole = (name: string): unknown[] => {
+    const report = new Report()
+    const directives = parse(LINES.replace("map", name), "f", report)
+    const plain = (all: readonly Directive[]): unknown[] =>
+      all.map((each) => ({ name: each.name, args: each.args, block: each.block && plain(each.block) }))
+    return [plain(directives.map((each) => ({ ...each, name: { ...each.name, text: "" } }))), report.problems]
+  }
+  // A name as long.
+  expect(whole("map")).toEqual(whole("tap"))
+})

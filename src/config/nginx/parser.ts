@@ -1,6 +1,7 @@
 /** Tokens to directives. Every problem is reported and reading goes on behind it, at the next `;` or brace. */
 import { type Directive, lastWordOf, type Span, type Word } from "./ast.ts"
 import { Lexer } from "./lexer.ts"
+import { holdsLines, lineOf } from "./line.ts"
 import { isLuaBlock } from "./lua.ts"
 import { otherFormatHint } from "./other-format.ts"
 import type { Report } from "./report.ts"
@@ -14,15 +15,22 @@ interface OpenBlock {
   owner: Directive | null
   span: Span
   directives: Directive[]
+  hasLines: boolean
 }
 
-/** Reads one file's text. Never throws; what could not be read is left out and reported. */
-export function parse(text: string, file: string, report: Report): Directive[] {
+/**
+ * Reads one file's text. Never throws; what could not be read is left out and reported.
+ *
+ * @param isLines it is included where lines are: in a `map` and its like
+ */
+export function parse(text: string, file: string, report: Report, isLines = false): Directive[] {
   const lexer = new Lexer(text, file, report)
   const top: Directive[] = []
   const open: OpenBlock[] = []
   let words: Word[] = []
   let broken = false
+
+  let hasLines = isLines
 
   const directivesHere = () => open.at(-1)?.directives ?? top
   const unterminated = (): void => {
@@ -30,18 +38,29 @@ export function parse(text: string, file: string, report: Report): Directive[] {
     reportUnterminated(words, report)
     statement(null)!.unterminated = true
   }
-  const statement = (block: Directive[] | null): Directive | null => {
+  const statement = (block: Directive[] | null, isLine = false): Directive | null => {
     const [name, ...args] = words
     const usable = name !== undefined && !broken
+    const line = usable && isLine ? lineOf(words) : null
     words = []
     broken = false
     if (!usable) return null
-    const directive: Directive = { name, args, block }
+    const directive: Directive = line ?? { name, args, block }
     directivesHere().push(directive)
     return directive
   }
 
-  for (let token = lexer.next(); token !== null; token = lexer.next()) {
+  for (;;) {
+    if (hasLines && words.length === 0 && !broken) {
+      const line = lexer.plainLine()
+      if (line !== null) {
+        words = line
+        statement(null, hasLines)
+        continue
+      }
+    }
+    const token = lexer.next()
+    if (token === null) break
     switch (token.kind) {
       case "word":
         words.push(token.word)
@@ -51,7 +70,7 @@ export function parse(text: string, file: string, report: Report): Directive[] {
         break
       case ";":
         if (words.length === 0 && !broken) report.error(token.span, 'unexpected ";"')
-        else statement(null)
+        else statement(null, hasLines)
         break
       case "{": {
         if (words.length === 0 && !broken) report.error(token.span, 'unexpected "{"')
@@ -67,7 +86,9 @@ export function parse(text: string, file: string, report: Report): Directive[] {
           return top
         }
         const directives: Directive[] = []
-        open.push({ owner: statement(directives), span: token.span, directives })
+        const owner = statement(directives)
+        hasLines = owner !== null && holdsLines(owner.name.text)
+        open.push({ owner, span: token.span, directives, hasLines })
         break
       }
       case "}":
@@ -75,6 +96,7 @@ export function parse(text: string, file: string, report: Report): Directive[] {
         words = []
         broken = false
         if (open.pop() === undefined) report.error(token.span, 'unexpected "}"')
+        hasLines = open.at(-1)?.hasLines ?? isLines
         break
     }
   }

@@ -2,6 +2,7 @@
 import { defaultConfig } from "../../defaults.ts"
 import type { Config } from "../../model.ts"
 import type { Directive } from "../ast.ts"
+import { holdsLines } from "../line.ts"
 import { asksForPlace, PlacedVariables } from "../place.ts"
 import { Scope } from "../scope.ts"
 import { readNumber, readTimeMs } from "../units.ts"
@@ -90,7 +91,9 @@ function adaptMain(adapter: Adapter, main: Scope, config: Config): void {
 /** One log for all: the first of the outermost level that has any. */
 function adaptErrorLogs(adapter: Adapter, directives: readonly Directive[], config: Config): void {
   const found: Directive[] = []
-  for (let level = directives; level.length > 0; level = level.flatMap(({ block }) => block ?? [])) {
+  // A line of a map that is called so is none.
+  const within = ({ name, block }: Directive): Directive[] => (holdsLines(name.text) ? [] : (block ?? []))
+  for (let level = directives; level.length > 0; level = level.flatMap(within)) {
     found.push(...level.filter(({ name }) => name.text === "error_log"))
   }
   for (const [index, directive] of found.entries()) adaptErrorLog(adapter, directive, config.log, index === 0)
