@@ -105,7 +105,11 @@ test.for([
     "upstream a { server §BACKEND_HOST:50051; } server { listen §{PORT}; }",
     '1:21 "§BACKEND_HOST" is not filled in, and 1 more: this is a template',
   ],
-  ["server { listen 80; §{EXTRA}\n}", '1:21 directive "§{EXTRA}" is not terminated by ";"'],
+  ["server { listen 80; §{EXTRA}\n}", '1:21 "§{EXTRA}" is not filled in: this is a template'],
+  [
+    "server { §CERTIFICATES\n listen §{PORT}; location / { §EXTRA } }",
+    '1:10 "§CERTIFICATES" is not filled in, and 2 more: this is a template',
+  ],
   ["set §FOO 1;\nserver { listen 80; return 200 §FOO§HOST; }", '1:1 "set" directive is not allowed here'],
 ])("a template that is not filled in is one error: %s", ([text, expected]) => {
   const files = { read: () => Buffer.from(text!.replaceAll("§", "$")), list: () => [] }
@@ -115,6 +119,27 @@ test.for([
   expect(`${line}:${column} ${message}`).toBe(expected!.replaceAll("$", "$$").replaceAll("§", "$"))
   expect(hint?.includes("envsubst") ?? false).toBe(!text!.startsWith("set"))
   if (!text!.startsWith("set")) expect(errors).toHaveLength(1)
+})
+
+test.for<[text: string, errors: string[]]>([
+  [
+    "upstream a {\n{{ range .Peers }}\n server {{ .Host }}:{{ .Port }};\n{{ end }}\n}",
+    ['2:1 "{{ range .Peers }}" is not filled in, and 3 more: this is a template'],
+  ],
+  [
+    "# {{ none }}\nserver {\n {% if tls %}\n listen {{ port }};\n}",
+    ['3:2 "{% if tls %}" is not filled in, and 1 more: this is a template'],
+  ],
+  ["server {\n <% if @tls %>\n listen 80;\n}", ['2:2 "<% if @tls %>" is not filled in: this is a template']],
+  // What nginx takes as it is, beside what is wrong.
+  ['server {\n listen 80;\n return 200 "{{ a }}";\n}', []],
+  ['server {\n lsten 80;\n return 200 "{{ a }}";\n}', ['2:2 unknown directive "lsten"']],
+  ["server {\n listen 80;\n $extra;\n}", ['3:2 unknown directive "$extra"']],
+])("a template of another program is one error: %j", ([text, expected]) => {
+  const { problems } = loadConfig("a.conf", { read: () => Buffer.from(text), list: () => [] })
+  const errors = problems.filter(({ severity }) => severity === "error")
+  expect(errors.map(({ line, column, message }) => `${line}:${column} ${message}`)).toEqual(expected)
+  for (const { message, hint } of errors) if (!message.includes("lsten")) expect(hint).toMatch(/template/)
 })
 
 test.for([

@@ -10,6 +10,7 @@ import { namesIn, specsOf } from "./directives/table.ts"
 import { isLua } from "./lua.ts"
 import { otherFormatHint } from "./other-format.ts"
 import { Report } from "./report.ts"
+import { templateHint } from "./unfilled.ts"
 import { readNumber, readOffset, readSecondsMs, readSize, readTimeMs } from "./units.ts"
 
 /** Which context the block of a directive is; none of the others is looked into. */
@@ -89,7 +90,9 @@ function findSpec(directive: Directive, contexts: readonly Context[], report: Re
     report.error(
       span,
       `unknown directive "${text}"`,
-      otherFormatHint(text) ?? (report.isFull ? null : didYouMean(text, namesIn(contexts))),
+      otherFormatHint(text) ??
+        templateHint(text) ??
+        (report.isFull ? null : didYouMean(text, namesIn(contexts))),
     )
   } else {
     const all = [...new Set(specs.flatMap((each) => each.contexts))]

@@ -5,7 +5,7 @@ import { holdsLines, lineOf } from "./line.ts"
 import { isLuaBlock } from "./lua.ts"
 import { otherFormatHint } from "./other-format.ts"
 import type { Report } from "./report.ts"
-import { templateHint } from "./unfilled.ts"
+import { isPlaceholder, templateHint } from "./unfilled.ts"
 
 /** Blocks within blocks; far beyond what anyone writes, so that later passes may recurse. */
 const DEPTH_MAX = 64
@@ -35,7 +35,8 @@ export function parse(text: string, file: string, report: Report, isLines = fals
   const directivesHere = () => open.at(-1)?.directives ?? top
   const unterminated = (): void => {
     if (words.length === 0 || broken) return
-    reportUnterminated(words, report)
+    // What of a template is not filled in is told of as such.
+    if (!isPlaceholder(words[0]!.text)) reportUnterminated(words, report)
     statement(null)!.unterminated = true
   }
   const statement = (block: Directive[] | null, isLine = false): Directive | null => {

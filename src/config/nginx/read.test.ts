@@ -566,6 +566,11 @@ test.each([
   ["server { access_log a mian; }", 'did you mean "main"?'],
   ["server { location / { listen 80; } }", "it belongs in server"],
   ["server { location / { add_header a $remote_adr; } }", 'did you mean "remote_addr"?'],
+  ["server { location / { add_header a $ssl_preread_server_name; } }", 'it is one of "stream"'],
+  [
+    "server { location / { add_header a $connection_upgrade; } }",
+    'it is made by: map $http_upgrade $connection_upgrade { default upgrade; "" close; }',
+  ],
   [
     "upstream a { server grpc://b:1; }",
     "an address has no scheme: write host:port, and the scheme in grpc_pass",

@@ -7,7 +7,7 @@ import type { Directive, Span } from "./ast.ts"
 import { checkBlock } from "./check.ts"
 import { type ConfigFiles, Inclusion } from "./include.ts"
 import { Report } from "./report.ts"
-import { reportTemplate } from "./unfilled.ts"
+import { bracketsNotFilledIn, reportTemplate } from "./unfilled.ts"
 import { terminated } from "./unterminated.ts"
 import { Variables } from "./variables.ts"
 import { type Block, blocksOf, withoutFailing } from "./verdicts.ts"
@@ -54,6 +54,8 @@ export function readNginxConfig(
   const directives = terminated(read, ["main", "http"], report)
   const all = adaptDirectives(directives, path, report)
   const about = { sources, blocks: blocksOf(directives) }
+  const template = bracketsNotFilledIn(all.problems, sources)
+  if (template !== null) return { ...all, ...about, problems: [template] }
   const left = servesWhatRuns && isWhole ? withoutFailing(directives, all.problems) : null
   if (left === null) return { ...all, ...about }
   const rest = adaptDirectives(left.directives, path, new Report())

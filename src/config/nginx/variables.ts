@@ -72,6 +72,9 @@ const CHANGEABLE =
 const OURS =
   /^(grpc_(status|message|messages_sent|messages_received)|stream_(resumes|event)|trace_id|continuity_(legs|gap|moves|move_cause))$/
 
+/** What most files with WebSocket bring along, and parts of such files leave to the rest. */
+const USUAL_MAP = 'it is made by: map $http_upgrade $connection_upgrade { default upgrade; "" close; }'
+
 /** `stream {}` has other variables than HTTP. */
 export class Variables {
   readonly #protocol: "http" | "tcp"
@@ -121,6 +124,8 @@ export class Variables {
   }
 
   #suggest(name: string): string | null {
+    if (this.#protocol === "http" && TCP_ONLY.has(name.toLowerCase())) return 'it is one of "stream"'
+    if (name === "connection_upgrade") return USUAL_MAP
     return didYouMean(name, [...(this.#protocol === "tcp" ? TCP_NAMES : FIXED)])
   }
 
