@@ -481,15 +481,18 @@ export interface RealIpConfig {
   recursive: boolean
 }
 
+/** Until when an endpoint's time is taken; of a TCP session, the head is the first octets. `connect_time`: of TCP alone. */
+export type ResponseMeasure = "header_time" | "last_byte_time" | "connect_time"
+
 export type PolicyConfig =
   | { name: "round_robin" }
   /** nginx: `least_conn`. */
   | { name: "least_streams" }
   | { name: "random" }
   /** The better of two that chance drew. nginx: `random two`. */
-  | { name: "random_two"; by: "streams" | "header_time" | "last_byte_time" }
+  | { name: "random_two"; by: "streams" | ResponseMeasure }
   /** nginx: `least_time`. `inflight`: calls without an answer yet count with the time they have waited. */
-  | { name: "peak_ewma"; by: "header_time" | "last_byte_time"; inflight: boolean }
+  | { name: "peak_ewma"; by: ResponseMeasure; inflight: boolean }
   /** As Envoy and gRPC place keys; nothing is bounded where `balanceFactorPercent` is null. */
   | { name: "ring_hash" | "maglev"; key: string; balanceFactorPercent: number | null }
   /** As nginx places them: `hash KEY` and `hash KEY consistent`. */

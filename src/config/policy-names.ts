@@ -10,7 +10,7 @@ export interface PolicyParameters {
 }
 
 /** What `random_two` and `peak_ewma` compare. */
-export const policyMeasures = ["streams", "header_time", "last_byte_time"] as const
+export const policyMeasures = ["streams", "header_time", "last_byte_time", "connect_time"] as const
 export type PolicyMeasure = (typeof policyMeasures)[number]
 
 const NONE: PolicyParameters = { key: false, balanceFactor: false, by: [], inflight: false }
@@ -20,7 +20,7 @@ export const policyParameters: Readonly<Record<PolicyConfig["name"], PolicyParam
   least_streams: NONE,
   random: NONE,
   random_two: { ...NONE, by: policyMeasures },
-  peak_ewma: { ...NONE, by: ["header_time", "last_byte_time"], inflight: true },
+  peak_ewma: { ...NONE, by: ["header_time", "last_byte_time", "connect_time"], inflight: true },
   ring_hash: { ...NONE, key: true, balanceFactor: true },
   maglev: { ...NONE, key: true, balanceFactor: true },
   nginx_hash: { ...NONE, key: true },

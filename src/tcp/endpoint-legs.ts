@@ -4,6 +4,7 @@ import type { Cluster, Snapshot } from "../cluster/cluster.ts"
 import type { Endpoint } from "../cluster/endpoint.ts"
 import type { PickSubject } from "../cluster/policies/policy.ts"
 import { Column } from "../cluster/traffic.ts"
+import type { ResponseMeasure } from "../config/model.ts"
 import type { TlsUpstream } from "../net/tls-upstream.ts"
 import { type Failure, failure } from "../record/failure.ts"
 import type { AttemptRecord } from "../record/record.ts"
@@ -23,7 +24,7 @@ export interface EndpointLegsOptions {
   readonly subject: PickSubject
   /** What each endpoint is sent first. */
   readonly header: Buffer | null
-  onConnected(socket: Socket, attempt: AttemptRecord): void
+  onConnected(socket: Socket): void
   /** No endpoint took the session. */
   onFailed(what: Failure): void
 }
@@ -78,7 +79,20 @@ export class EndpointLegs {
     traffic[Column.responseOctets]! += received
     attempt.octetsSent = sent + (this.#options.header?.length ?? 0)
     attempt.octetsReceived = received
+    if (received > 0) this.#took("last_byte_time")
     this.#endAttempt()
+  }
+
+  /** The first octets of the endpoint have come. */
+  answered(nowMs: number): void {
+    if (this.#attempt === null) return
+    this.#attempt.headersMs = Math.floor(nowMs)
+    this.#took("header_time")
+  }
+
+  #took(until: ResponseMeasure): void {
+    const { times } = this.#options.cluster
+    if (times?.until === until) times.answered(this.#attempt!, this.#options.context.clock.now())
   }
 
   #next(reason: string): void {
@@ -95,6 +109,7 @@ export class EndpointLegs {
     const attempt = newAttempt(endpoint.address, context.clock.now())
     this.#attempt = attempt
     record.addAttempt(attempt)
+    cluster.times?.began(attempt, endpoint, context.clock.now())
     context.deadlines.set(this.#deadline, settings.connectTimeoutMs)
     this.#connection = new EndpointConnection({
       endpoint,
@@ -114,8 +129,9 @@ export class EndpointLegs {
     this.#connection = null
     context.deadlines.cancel(this.#deadline)
     attempt.connectedMs = Math.floor(context.clock.now())
+    this.#took("connect_time")
     cluster.outcomes.legAnswered(endpoint)
-    onConnected(socket, attempt)
+    onConnected(socket)
   }
 
   #timedOut(): void {
@@ -148,6 +164,7 @@ export class EndpointLegs {
   #endAttempt(): void {
     if (this.#attempt === null) return
     this.#attempt.endMs = Math.floor(this.#options.context.clock.now())
+    this.#options.cluster.times?.ended(this.#attempt)
     this.#attempt = null
     this.#endpoint!.closeStream()
   }

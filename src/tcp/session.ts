@@ -1,7 +1,7 @@
 import type { Socket } from "node:net"
 import { type Deadline, makeDeadline } from "../base/timer-wheel.ts"
 import type { Failure } from "../record/failure.ts"
-import type { AttemptRecord, ClientHello, ProxiedConnection, TlsInfo } from "../record/record.ts"
+import type { ClientHello, ProxiedConnection, TlsInfo } from "../record/record.ts"
 import { stateOf } from "../record/request-state.ts"
 import type { NewStreamRecord } from "../record/stream-record.ts"
 import { reportCall } from "../relay/call/report.ts"
@@ -240,7 +240,7 @@ export class TcpSession extends SessionStream implements PhasedSession, PrereadO
       record: this.record,
       subject: this,
       header: sentHeader(this.record, settings),
-      onConnected: (socket, attempt) => this.#join(socket, attempt, settings),
+      onConnected: (socket) => this.#join(socket, settings),
       onFailed: (what) => this.#refused(what),
     })
     this.legs.begin()
@@ -255,7 +255,7 @@ export class TcpSession extends SessionStream implements PhasedSession, PrereadO
     this.#finish(httpStatus)
   }
 
-  #join(endpoint: Socket, attempt: AttemptRecord, settings: SessionSettings): void {
+  #join(endpoint: Socket, settings: SessionSettings): void {
     const { record } = this
     const relay = new Relay({
       context: this.#options.context,
@@ -267,7 +267,7 @@ export class TcpSession extends SessionStream implements PhasedSession, PrereadO
         record.requestOctets = relay.up.octets
         record.responseOctets = relay.down.octets
       },
-      onFirstOctets: (nowMs) => (attempt.headersMs = Math.floor(nowMs)),
+      onFirstOctets: (nowMs) => this.legs!.answered(nowMs),
       onOver: () => this.#finish(OK),
     })
     this.relay = relay

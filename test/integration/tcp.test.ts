@@ -8,6 +8,7 @@ import { type Condition, parseFilter } from "../../src/balancer/live/stream-filt
 import { findStreams, type PlacedRow } from "../../src/balancer/live/stream-query.ts"
 import { Certificate } from "../support/certificates.ts"
 import { eventually } from "../support/eventually.ts"
+import { ManualClock } from "../support/manual-clock.ts"
 import { closedPort, TcpBed, tcpServer } from "../support/tcp-bed.ts"
 import { EchoBackend, echoClient } from "../support/test-bed.ts"
 
@@ -105,6 +106,50 @@ test("an endpoint that refuses: the next is tried, and 502 when none is left", a
   expect(await client.rest()).toBe("")
   expect(await alone.ended()).toMatchObject([{ status: 502 }])
 })
+
+test.for(["connect", "first_byte", "last_byte"])(
+  "least_time %s: a slow endpoint gets one",
+  async (until, t) => {
+    const own = await (await Certificate.root("CN=root")).issue({ names: ["db.example"] })
+    const secureContext = createSecureContext({ cert: own.pem, key: own.key })
+    const clock = new ManualClock()
+    // A second passes at a slow endpoint where it is looked for: in the handshake, before the answer or after it.
+    const endpoint = (isSlow: boolean): Promise<number> =>
+      tcpServer(t, (raw) => {
+        const pass = (at: string): void => void (isSlow && at === until && clock.advance(1000))
+        const SNICallback = (_: string, done: (error: null, context: typeof secureContext) => void): void => {
+          pass("connect")
+          done(null, secureContext)
+        }
+        const socket = new TLSSocket(raw, { isServer: true, secureContext, SNICallback })
+        socket.on("error", () => {})
+        socket.on("data", (octets: Buffer) => {
+          const isLast = octets.toString().endsWith("2")
+          pass(isLast ? "last_byte" : "first_byte")
+          if (isLast) socket.end(isSlow ? "slow" : "fast")
+          else socket.write("1")
+        })
+      })
+    const bed = await TcpBed.start(
+      t,
+      `upstream u { least_time ${until}; server 127.0.0.1:${await endpoint(true)}; server 127.0.0.1:${await endpoint(false)}; }
+     server { listen SOCKET; proxy_pass u; proxy_ssl on; proxy_ssl_server_name on; proxy_ssl_name db.example; }`,
+      {},
+      clock,
+    )
+    const seen: string[] = []
+    for (let i = 0; i < 6; i++) {
+      const client = bed.client()
+      client.socket.write("1")
+      await client.hears("1")
+      client.socket.end("2")
+      seen.push(await client.rest())
+      await bed.ended(i + 1)
+    }
+    expect(seen.filter((said) => said === "1slow")).toHaveLength(1)
+    expect(seen.filter((said) => said === "1fast")).toHaveLength(5)
+  },
+)
 
 test("a gRPC client through TCP: many streams on one connection, and its own end", async (t) => {
   const backend = new EchoBackend("grpc")

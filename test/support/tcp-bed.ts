@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { TestContext } from "vitest"
 import { Balancer } from "../../src/balancer/balancer.ts"
+import type { Clock } from "../../src/base/clock.ts"
 import type { Config } from "../../src/config/model.ts"
 import { diskFiles } from "../../src/config/nginx/include.ts"
 import { readNginxConfig } from "../../src/config/nginx/read.ts"
@@ -102,10 +103,15 @@ export class TcpBed {
   }
 
   /** `stream`: what the block holds; `files`: beside it, by name. `LOG` in it is a file. */
-  static async start(t: TestContext, stream: string, files: Record<string, string> = {}): Promise<TcpBed> {
+  static async start(
+    t: TestContext,
+    stream: string,
+    files: Record<string, string> = {},
+    clock?: Clock,
+  ): Promise<TcpBed> {
     const directory = mkdtempSync(join(tmpdir(), "sluice-tcp-"))
     for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
-    const balancer = new Balancer(configOf(stream, directory))
+    const balancer = new Balancer(configOf(stream, directory), clock && { clock })
     const bed = new TcpBed(t, balancer, directory)
     t.onTestFinished(async () => {
       await balancer.close({ graceMs: 0 })

@@ -1,3 +1,4 @@
+import type { ResponseMeasure } from "../../config/model.ts"
 import type { Endpoint } from "../endpoint.ts"
 
 /** After this a sample counts for 1/e. Source: Finagle's `peakEwma`, linkerd. */
@@ -6,8 +7,8 @@ const DECAY_MS = 10_000
 const LEAST_MS = 1
 
 export interface ResponseTimesOptions {
-  /** Which moment ends a call's time: its response's head, or its end. */
-  readonly until: "header_time" | "last_byte_time"
+  /** Which moment ends a call's time: its response's head, or its end; of a TCP session also that it is connected. */
+  readonly until: ResponseMeasure
   /** Calls without an answer count with the time they have waited so far. */
   readonly inflight: boolean
 }

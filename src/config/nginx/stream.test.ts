@@ -123,6 +123,20 @@ describe("as sluice.yaml, and back", () => {
   })
 })
 
+test.for<[method: string, policy: object]>([
+  ["least_time connect;", { name: "peak_ewma", by: "connect_time", inflight: false }],
+  ["least_time first_byte inflight;", { name: "peak_ewma", by: "header_time", inflight: true }],
+  ["least_time last_byte;", { name: "peak_ewma", by: "last_byte_time", inflight: false }],
+  ["random two least_time=connect;", { name: "random_two", by: "connect_time" }],
+  ["random two least_time=first_byte;", { name: "random_two", by: "header_time" }],
+])("%s", ([method, policy]) => {
+  const stream = `upstream u { ${method} server 10.0.0.1:1; } server { listen 1.1.1.1:1; proxy_pass u; }`
+  const { config } = read(stream)
+  expect(config!.clusters[0]!.policy).toEqual(policy)
+  const again = loadYaml(toYaml(config!), "sluice.yaml")
+  expect(again.config).toEqual(config)
+})
+
 test("an upstream with the name of one of http is another, and servers find it", () => {
   const { config } = read(
     "upstream U { server 10.0.0.1:1; } server { listen 1.1.1.1:1; proxy_pass u; }",
@@ -161,6 +175,8 @@ test.for<[stream: string, error: string, http?: string]>([
     "upstream u { server 10.0.0.1:1 drain; } server { listen 1.1.1.1:1; proxy_pass u; }",
     '2: invalid parameter "drain"',
   ],
+  ["upstream u { least_time header; server 10.0.0.1:1; }", '2: invalid parameter "header"'],
+  ["upstream u { sticky cookie a; server 10.0.0.1:1; }", '2: "sticky" directive is not allowed here'],
   ["upstream u { ip_hash; server 10.0.0.1:1; }", '2: "ip_hash" directive is not allowed here'],
   [server("proxy_protocol v3;"), '2: invalid value "v3"'],
   [server("set $status x;"), '2: the duplicate "status" variable'],

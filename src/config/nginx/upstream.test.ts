@@ -55,6 +55,8 @@ describe("what chooses among the servers of an upstream", () => {
     ["least_time;", 'invalid number of arguments in "least_time" directive'],
     ["least_time headers;", 'invalid parameter "headers"'],
     ["least_time header in_flight;", 'invalid parameter "in_flight"'],
+    ["least_time connect;", 'invalid parameter "connect"'],
+    ["random two least_time=first_byte;", 'invalid parameter "least_time=first_byte"'],
     ["random two least_time;", 'invalid parameter "least_time"'],
     ["grpc_hash $http_x_user ketama;", 'invalid parameter "ketama"'],
     ["grpc_hash $http_x_user balance_factor=99;", 'invalid parameter "balance_factor=99"'],

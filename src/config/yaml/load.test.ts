@@ -285,6 +285,11 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
     expect.stringContaining('error: "x" is no address'),
   ],
   [
+    "the time until a connection, of calls",
+    "listeners: 80\nclusters: {a: {policy: {name: peak_ewma, by: connect_time}, endpoints: [b:1]}}",
+    "2:46~12 error: only clusters with protocol: tcp compare connect_time",
+  ],
+  [
     "connections that are to wait in a queue",
     "listeners: 80\nclusters: {a: {endpoints: [b:1]}, t: {protocol: tcp, queue: {streams: 1}, endpoints: [b:1]}}",
     '2:35~1 warning: no route leads to the cluster "t"',
@@ -293,7 +298,7 @@ describe.each<[what: string, text: string, ...problems: string[]]>([
   [
     "what a policy cannot compare",
     "listeners: 80\nclusters: {a: {policy: {name: peak_ewma, by: streams}, endpoints: [b:1]}}",
-    "2:46~7 error: the policy peak_ewma compares header_time or last_byte_time",
+    "2:46~7 error: the policy peak_ewma compares header_time, last_byte_time, connect_time",
   ],
   [
     "shares that are none",

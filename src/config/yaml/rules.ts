@@ -210,7 +210,7 @@ function checkPolicy(input: unknown, path: Path, faults: Fault[]): void {
     if (parameters.by.length === 0)
       faults.push(fault([...path, "by"], `"by" has no meaning to the policy ${name}`, null, "key"))
     else if (isMeasure)
-      faults.push(fault([...path, "by"], `the policy ${name} compares ${parameters.by.join(" or ")}`))
+      faults.push(fault([...path, "by"], `the policy ${name} compares ${parameters.by.join(", ")}`))
   }
 }
 

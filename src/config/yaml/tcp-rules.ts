@@ -29,7 +29,10 @@ export interface TcpNames {
 /** @param clusters as they are written */
 export function checkTcp(input: unknown, clusters: unknown, names: TcpNames, faults: Fault[]): void {
   const tcp = isMap(input) ? input : {}
-  for (const [, path, cluster] of clustersOf(clusters))
+  for (const [, path, cluster] of clustersOf(clusters)) {
+    const policy = isMap(cluster) && cluster.protocol !== "tcp" ? cluster.policy : null
+    if (isMap(policy) && policy.by === "connect_time")
+      faults.push(fault([...path, "policy", "by"], "only clusters with protocol: tcp compare connect_time"))
     if (isMap(cluster) && cluster.protocol === "tcp") {
       checkHealth(cluster.healthCheck, path, faults)
       if (cluster.queue !== undefined)
@@ -37,6 +40,7 @@ export function checkTcp(input: unknown, clusters: unknown, names: TcpNames, fau
           fault([...path, "queue"], "connections of a cluster with protocol: tcp do not wait", null, "key"),
         )
     }
+  }
   const served = new Set<string>()
   const hosts = new Set<string>()
   const defaults = new Set<string>()

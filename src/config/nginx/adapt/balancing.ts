@@ -1,5 +1,5 @@
 /** What in an `upstream` block says how servers are chosen. */
-import type { ClusterConfig, PolicyConfig } from "../../model.ts"
+import type { ClusterConfig, PolicyConfig, ResponseMeasure } from "../../model.ts"
 import type { Directive, Word } from "../ast.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber } from "../units.ts"
@@ -70,28 +70,34 @@ function readRandom(adapter: Adapter, { args }: Directive): PolicyConfig | null 
   const [two, method] = args
   if (two === undefined) return { name: "random" }
   if (two.text !== "two") return invalid(adapter, two)
-  switch (method?.text) {
-    case undefined:
-    case "least_conn":
-      return { name: "random_two", by: "streams" }
-    case "least_time=header":
-      return { name: "random_two", by: "header_time" }
-    case "least_time=last_byte":
-      return { name: "random_two", by: "last_byte_time" }
-    default:
-      return invalid(adapter, method!)
-  }
+  if (method === undefined || method.text === "least_conn") return { name: "random_two", by: "streams" }
+  const by = measureOf(adapter, /^least_time=(.*)$/.exec(method.text)?.[1])
+  return by === undefined ? invalid(adapter, method) : { name: "random_two", by }
+}
+
+/** Of HTTP, and of TCP. */
+const MEASURES: Readonly<Record<Adapter["protocol"], ReadonlyMap<string, ResponseMeasure>>> = {
+  http: new Map([
+    ["header", "header_time"],
+    ["last_byte", "last_byte_time"],
+  ]),
+  tcp: new Map([
+    ["connect", "connect_time"],
+    ["first_byte", "header_time"],
+    ["last_byte", "last_byte_time"],
+  ]),
+}
+
+function measureOf({ protocol }: Adapter, until: string | undefined): ResponseMeasure | undefined {
+  return until === undefined ? undefined : MEASURES[protocol].get(until)
 }
 
 function readLeastTime(adapter: Adapter, { args }: Directive): PolicyConfig | null {
   const [until, inflight] = args as [Word, ...Word[]]
-  if (until.text !== "header" && until.text !== "last_byte") return invalid(adapter, until)
+  const by = measureOf(adapter, until.text)
+  if (by === undefined) return invalid(adapter, until)
   if (inflight !== undefined && inflight.text !== "inflight") return invalid(adapter, inflight)
-  return {
-    name: "peak_ewma",
-    by: until.text === "header" ? "header_time" : "last_byte_time",
-    inflight: inflight !== undefined,
-  }
+  return { name: "peak_ewma", by, inflight: inflight !== undefined }
 }
 
 function readOwnHash(adapter: Adapter, { args }: Directive): PolicyConfig | null {

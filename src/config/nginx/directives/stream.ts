@@ -21,7 +21,12 @@ export const STREAM: [name: string, shape: string, does: string][] = [
   ["resolver", "u 1+", "the same, for all names of this upstream"],
   ["least_conn", "u 0*", "fewest connections open, by weight"],
   ["hash", "u 1-2*", "by a key, to the server that nginx would send it to; `consistent`: by ketama's ring"],
-  ["random", "u 0-2*", "any, by weight; `two`: the better of two, by `least_conn`"],
+  ["random", "u 0-2*", "any, by weight; `two`: the better of two, by `least_conn` or `least_time=`"],
+  [
+    "least_time",
+    "u 1-2*",
+    "least product of the time and the connections open, by weight; `connect`, `first_byte` or `last_byte`; `inflight`",
+  ],
   ["proxy_pass", "s 1", "an upstream's name, `host:port`, `unix:`, variables"],
   ["proxy_connect_timeout", "hs time", "for connecting to an endpoint; 60s unless written"],
   ["proxy_timeout", "hs time", "longest silence of both sides; 10m unless written"],
@@ -145,11 +150,6 @@ export const STREAM_OTHERS: DirectiveGroup[] = [
     verdict: "no effect",
     reason: "the admin API and its metrics are there",
     directives: { "s 1*": "status_zone" },
-  },
-  {
-    verdict: "not yet",
-    reason: "it decides where a connection goes",
-    directives: { "u 1-2*": "least_time", "u 2+": "sticky" },
   },
   {
     verdict: "not supported",
