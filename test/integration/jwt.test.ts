@@ -101,6 +101,19 @@ describe("a token is refused that", () => {
   })
 })
 
+test("claims within claims that nobody has signed do no harm where a limit's key or a log shows them", async (t) => {
+  const claims = `{"x":${"[".repeat(6000)}${"]".repeat(6000)}}`
+  const part = (text: string): string => Buffer.from(text).toString("base64url")
+  const token = `${part('{"alg":"ES256"}')}.${part(claims)}.AAAA`
+  const config: Partial<SluiceYaml> = {
+    zones: [{ name: "claims", key: "$jwt_claim_x", size: "1m", rate: 100 }],
+    requestLimits: { limits: [{ zone: "claims" }] },
+  }
+  const bed = await startBed(t, {}, { config })
+  const { code, details } = await bed.client().unary(Buffer.from("x"), bearing(token))
+  expect([code, details]).toEqual([UNAUTHENTICATED, expect.stringContaining("levels")])
+})
+
 /** What a client that speaks HTTP and not gRPC is told. */
 async function httpHead(
   t: TestContext,

@@ -31,7 +31,10 @@ export class FileKeys implements KeySource {
   #look(): void {
     const { jwksOctetsMax } = this.#parts.limits
     try {
-      const { mtimeMs, size, ino } = statSync(this.#path)
+      const stats = statSync(this.#path)
+      // Reading a pipe or a device may have no end.
+      if (!stats.isFile()) throw new Error("not a file")
+      const { mtimeMs, size, ino } = stats
       const version = `${ino} ${size} ${mtimeMs}`
       if (version === this.#version) return this.#last.confirm()
       if (size > jwksOctetsMax) {

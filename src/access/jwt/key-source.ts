@@ -56,22 +56,27 @@ export class LastKeys {
     if (this.#problem === "") this.#goodMs = this.#parts.clock.now()
   }
 
-  /** What the source said. */
-  take(text: string): void {
+  /** What the source said. Returns what is wrong with it; null: nothing. */
+  take(text: string): string | null {
     const { limits, log, onLimit } = this.#parts
-    if (text === this.#text && this.#keys !== null) return this.#isGood()
+    if (text === this.#text && this.#keys !== null) {
+      this.#isGood()
+      return null
+    }
     const tooLong = text.length > limits.jwksOctetsMax
     const keys = tooLong
       ? `more than jwksOctetsMax (${limits.jwksOctetsMax} octets)`
       : parseKeySet(text, limits.jwksKeysMax)
     if (typeof keys === "string") {
       if (tooLong || keys.includes("jwksKeysMax")) onLimit()
-      return this.fail(keys)
+      this.fail(keys)
+      return keys
     }
     if (this.#keys !== null) log.info("keys for tokens are others now", { from: this.#name })
     this.#keys = keys
     this.#text = text
     this.#isGood()
+    return null
   }
 
   #isGood(): void {

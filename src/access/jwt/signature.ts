@@ -14,6 +14,11 @@ const KEY_ALGORITHMS = [
   ...["ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"],
 ]
 
+/** RFC 7518 §5.1. What a token says is held to them before a key is made for it. */
+const CONTENT_ALGORITHMS = [
+  ...["A128GCM", "A192GCM", "A256GCM", "A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512"],
+]
+
 /** `noKey`: none of the sets has one that fits. */
 export type Outcome = Checked | { readonly noKey: true }
 
@@ -24,8 +29,7 @@ export async function checkSignature(
   sets: readonly KeySet[],
   { type, algorithms }: Pick<JwtConfig, "type" | "algorithms">,
 ): Promise<Outcome> {
-  // What must be understood (RFC 7515 §4.1.11) would be more than is: an unencoded payload, for one.
-  if ("crit" in token.header) return "its header asks for an extension (crit)"
+  if (asksForMore(token)) return EXTENSION
   if (type === "signed") {
     if (token.claims === null) return "it is encrypted, and signed ones are taken"
     return verified(text, token, sets, algorithms)
@@ -36,15 +40,23 @@ export async function checkSignature(
   const { plaintext } = payload
   if (type === "encrypted") {
     const claims = parseObject(plaintext)
-    return claims === null
-      ? "its payload is not a JSON object"
+    return typeof claims === "string"
+      ? `its payload ${claims}`
       : { header: token.header, claims, payload: plaintext }
   }
   const inner = readToken(plaintext)
   if (typeof inner === "string") return `what is in it is no token: ${inner}`
   if (inner.claims === null) return "what is in it is not signed"
+  if (asksForMore(inner)) return EXTENSION
   const outcome = await verified(plaintext, inner, sets, algorithms)
   return typeof outcome === "object" && "header" in outcome ? { ...outcome, payload: plaintext } : outcome
+}
+
+const EXTENSION = "its header asks for an extension (crit)"
+
+/** What must be understood (RFC 7515 §4.1.11) would be more than is: an unencoded payload, for one. */
+function asksForMore({ header }: CallerToken): boolean {
+  return "crit" in header
 }
 
 async function verified(
@@ -74,15 +86,20 @@ async function decrypted(
   { header }: CallerToken,
   sets: readonly KeySet[],
 ): Promise<{ plaintext: string } | string | { noKey: true }> {
-  const { alg } = header
+  const { alg, enc, zip } = header
   if (typeof alg !== "string" || !KEY_ALGORITHMS.includes(alg))
     return "its algorithm (alg) is not one that is taken"
+  if (typeof enc !== "string" || !CONTENT_ALGORITHMS.includes(enc))
+    return "its content's algorithm (enc) is not one that is taken"
+  // A token of few octets would be many: RFC 8725 §3.6.
+  if (zip !== undefined) return "it is compressed (zip)"
   const keys = sets.flatMap((set) => set.fitting(header, "enc"))
   if (keys.length === 0) return { noKey: true }
   for (const key of keys.slice(0, TRIES_MAX)) {
     try {
       const { plaintext } = await compactDecrypt(text, await importFor(key, header), {
         keyManagementAlgorithms: KEY_ALGORITHMS,
+        contentEncryptionAlgorithms: CONTENT_ALGORITHMS,
       })
       return { plaintext: Buffer.from(plaintext).toString("utf8") }
     } catch {

@@ -63,7 +63,7 @@ export class UrlKeys implements KeySource {
     this.#asking ??= this.#client
       .get()
       .then(
-        (text) => this.#last.take(text),
+        (text) => void this.#last.take(text),
         (error: Error) => this.#last.fail(error.message),
       )
       .finally(() => (this.#asking = null))

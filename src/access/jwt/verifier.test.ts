@@ -1,14 +1,15 @@
+import { createHmac } from "node:crypto"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { CompactEncrypt, CompactSign, exportJWK, generateKeyPair, generateSecret } from "jose"
-import { expect, type TestContext, test } from "vitest"
+import { describe, expect, type TestContext, test } from "vitest"
 import { ManualClock } from "../../../test/support/manual-clock.ts"
 import { Counters } from "../../base/counters.ts"
 import { resolveLimits } from "../../base/resolve-limits.ts"
 import type { JwtConfig } from "../../config/jwt-model.ts"
 import { silentLog } from "../../log/silent-log.ts"
-import type { AskKeys, TokenVerdict } from "../../relay/route/jwt.ts"
+import type { AskedKeys, AskKeys, TokenVerdict } from "../../relay/route/jwt.ts"
 import { TokenCache } from "./token-cache.ts"
 import { Verifier } from "./verifier.ts"
 
@@ -21,13 +22,14 @@ function makeVerifier(
   keys: unknown[],
   config: Partial<JwtConfig> = {},
   limits: Record<string, number> = {},
+  clock = new ManualClock(),
 ): Verifier {
   const directory = mkdtempSync(join(tmpdir(), "sluice-keys-"))
   t.onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   const keysFile = join(directory, "keys.json")
   writeFileSync(keysFile, JSON.stringify({ keys }))
   const parts = {
-    clock: new ManualClock(),
+    clock,
     log: silentLog,
     counters: new Counters(),
     limits: resolveLimits(limits).limits,
@@ -139,4 +141,108 @@ test("what is remembered is bounded, and refused tokens push out no good ones", 
     token,
   ])
   expect(forgotten).toBe(11)
+})
+
+test("a token that says how its content is encrypted has no key made for it, but for what is known", async (t) => {
+  const secret = Buffer.alloc(32, 1)
+  const verifier = makeVerifier(t, [{ kty: "oct", k: secret.toString("base64url") }], { type: "encrypted" })
+  const encrypt = (header: { alg: string; enc: string; zip?: string }) =>
+    new CompactEncrypt(octetsOf(CLAIMS)).setProtectedHeader(header).encrypt(secret)
+  const unknown = Buffer.from('{"alg":"dir","enc":"A1"}').toString("base64url")
+  expect(await told(verifier, `${unknown}..AAAA.AAAA.AAAA`)).toContain("(enc)")
+  expect(await told(verifier, await encrypt({ alg: "dir", enc: "A256GCM" }))).toBe(`valid ${CLAIMS}`)
+  const compressed = await encrypt({ alg: "dir", enc: "A256GCM", zip: "DEF" })
+  expect(await told(verifier, compressed)).toBe("refused: it is compressed (zip)")
+})
+
+test("a nested token that asks for an extension is refused, well signed or not", async (t) => {
+  const secret = Buffer.alloc(32, 1)
+  const keys = [{ kty: "oct", k: secret.toString("base64url") }]
+  // What is signed is not what would be read of it.
+  const header = Buffer.from('{"alg":"HS256","crit":["b64"],"b64":false}').toString("base64url")
+  const signature = createHmac("sha256", secret).update(`${header}.e30`).digest("base64url")
+  const outer = await new CompactEncrypt(octetsOf(`${header}.e30.${signature}`))
+    .setProtectedHeader({ alg: "dir", enc: "A256GCM" })
+    .encrypt(secret)
+  expect(await told(makeVerifier(t, keys, { type: "nested" }), outer)).toContain("extension (crit)")
+})
+
+const nested = (levels: number, open: string, close: string): string =>
+  `{"x":${open.repeat(levels - 1)}1${close.repeat(levels - 1)},"s":"[[{\\"[[","t":"${"[".repeat(99)}"}`
+
+test.for<[levels: number, open: string, close: string, isTaken: boolean]>([
+  [64, "[", "]", true],
+  [65, "[", "]", false],
+  [64, '{"a":', "}", true],
+  [65, '{"a":', "}", false],
+  [6000, "[", "]", false],
+])("claims of %d levels of %s", async ([levels, open, close, isTaken], t) => {
+  const secret = Buffer.alloc(32, 1)
+  const verifier = makeVerifier(t, [{ kty: "oct", k: secret.toString("base64url") }])
+  const claims = nested(levels, open, close)
+  const token = await new CompactSign(octetsOf(claims)).setProtectedHeader({ alg: "HS256" }).sign(secret)
+  if (isTaken) return expect(await told(verifier, token)).toBe(`valid ${claims}`)
+  if (token.length < 16_384) expect(verifier.read(token)).toBeNull()
+  expect(await told(verifier, token)).toContain(
+    token.length < 16_384 ? "has more than 64 levels" : "longer than jwtOctetsMax",
+  )
+})
+
+describe("keys of a location of the server", () => {
+  const secret = Buffer.alloc(32, 1)
+  const text = JSON.stringify({ keys: [{ kty: "oct", k: secret.toString("base64url") }] })
+  const sign = () =>
+    new CompactSign(octetsOf(CLAIMS)).setProtectedHeader({ alg: "HS256" }).sign(secret)
+  const asking = (answer: AskedKeys): AskKeys & { asked: number } => ({
+    asked: 0,
+    uriOf: () => "/keys",
+    get() {
+      this.asked++
+      return Promise.resolve(answer)
+    },
+  })
+  const config = { keys: [{ kind: "request" as const, uri: "/keys" }], keyCacheMs: 60_000 }
+
+  test.for<[string, AskedKeys]>([
+    ["is gone", { problem: null }],
+    ["got none", { problem: "it answered 431" }],
+    ["got something else", { body: "<html>" }],
+  ])("are asked for by the next caller where one %s", async ([_, answer], t) => {
+    const verifier = makeVerifier(t, [], config)
+    const token = await sign()
+    const bad = asking(answer)
+    expect((await verifier.verify(token, bad)).kind).toBe("unavailable")
+    const good = asking({ body: text })
+    expect((await verifier.verify(token, good)).kind).toBe("valid")
+    expect((await verifier.verify(token, asking(answer))).kind).toBe("valid")
+    expect([bad.asked, good.asked]).toEqual([1, 1])
+  })
+
+  test("that hold still are used while they cannot be had, and asked for a second later", async (t) => {
+    const clock = new ManualClock()
+    const verifier = makeVerifier(t, [], { ...config, keyStaleMs: 600_000 }, {}, clock)
+    const token = await sign()
+    await verifier.verify(token, asking({ body: text }))
+    clock.advance(60_000)
+    const failing = asking({ problem: "it answered 500" })
+    const kinds = [await verifier.verify(token, failing), await verifier.verify(token, failing)]
+    expect([kinds.map(({ kind }) => kind), failing.asked]).toEqual([["valid", "valid"], 1])
+    clock.advance(1000)
+    const good = asking({ body: text })
+    await verifier.verify(token, good)
+    await verifier.verify(token, good)
+    expect(good.asked).toBe(1)
+  })
+
+  test("are good for as long as they are kept, though they are held no longer", async (t) => {
+    const clock = new ManualClock()
+    const verifier = makeVerifier(t, [], config, {}, clock)
+    const token = await sign()
+    const good = asking({ body: text })
+    await verifier.verify(token, good)
+    clock.advance(59_999)
+    expect([(await verifier.verify(token, good)).kind, good.asked]).toEqual(["valid", 1])
+    clock.advance(2)
+    expect((await verifier.verify(token, asking({ problem: "no" }))).kind).toBe("unavailable")
+  })
 })

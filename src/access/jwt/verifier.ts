@@ -140,17 +140,20 @@ function makeSource(
   parts: KeySourceParts & VerifierParts,
   index: number,
 ): KeySource {
+  const cacheMs = keyCacheMs ?? (keys.kind === "url" ? URL_CACHE_MS : 0)
+  // What is taken for the present keys is not too old.
+  const staleMs = Math.max(keyStaleMs, cacheMs)
   switch (keys.kind) {
     case "file":
-      return new FileKeys(parts, keys.keysFile, keyCacheMs ?? 0, keyStaleMs)
+      return new FileKeys(parts, keys.keysFile, cacheMs, staleMs)
     case "request":
-      return new RequestKeys(parts, index, keyCacheMs ?? 0, keyStaleMs)
+      return new RequestKeys(parts, index, cacheMs, staleMs)
     case "url":
       return new UrlKeys(parts, {
         url: keys.url,
         caFile: keys.caFile,
-        cacheMs: keyCacheMs ?? URL_CACHE_MS,
-        staleMs: keyStaleMs,
+        cacheMs,
+        staleMs,
         timeoutMs: parts.limits.jwksTimeoutMs,
       })
   }

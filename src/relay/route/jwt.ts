@@ -25,8 +25,11 @@ export interface AskKeys {
   /** The address of the `index`th of those that are asked. */
   uriOf(index: number): string
   /** Never rejects. */
-  get(uri: string): Promise<{ readonly body: string } | { readonly problem: string }>
+  get(uri: string): Promise<AskedKeys>
 }
+
+/** What was answered, or why nothing was; null: nobody waits for it any more. */
+export type AskedKeys = { readonly body: string } | { readonly problem: string | null }
 
 /** nginx Plus: `auth_jwt`. */
 export class JwtCheck {
@@ -144,7 +147,7 @@ export class JwtCheck {
           )
           call.atEnd(() => {
             cancel()
-            resolve({ problem: "the caller is gone" })
+            resolve({ problem: null })
           })
         }),
     }
