@@ -125,6 +125,8 @@ describe("a call that is denied", () => {
     [denial(302, "there"), PERMISSION_DENIED, "there", 302, "there"],
     // A status that says that all is well would be taken for the backend's.
     [denial(200, "in"), PERMISSION_DENIED, "in", 403, "in"],
+    [denial(304, "as before"), PERMISSION_DENIED, "as before", 403, "as before"],
+    [denial(999, "in"), PERMISSION_DENIED, "in", 403, "in"],
   ])("%j", async ([answer, code, details, http, body], t) => {
     const { bed } = await start(t, () => answer)
     const result = await bed.client().unary(Buffer.from("x"))

@@ -76,6 +76,17 @@ test("a call over the limit is refused with the time after which to come again",
   expect(await httpHead(t, bed)).toMatchObject({ ":status": 429, "retry-after": "3", "x-limit": "5" })
 })
 
+test.for<[duration: Message, told: string[]]>([
+  [{ seconds: 2 ** 53 }, ["86400000"]],
+  [{ seconds: -5 }, ["0"]],
+  [{ seconds: 1, nanos: -2_000_000_000 }, ["0"]],
+])("a time of %j after which to come again is one that clients can read", async ([duration, told], t) => {
+  const statuses = [{ code: "OVER_LIMIT", duration_until_reset: duration }]
+  const { bed } = await start(t, () => ({ overall_code: "OVER_LIMIT", statuses }))
+  const { code, trailers } = await bed.client().unary(Buffer.from("x"))
+  expect([code, trailers.get("grpc-retry-pushback-ms")]).toEqual([RESOURCE_EXHAUSTED, told])
+})
+
 test("a service that fails lets calls in, unless it is to fail closed", async (t) => {
   const broken = (): Answer =>
     Object.assign(new Error("x"), { code: 14, details: "x", metadata: new grpc.Metadata() })

@@ -110,6 +110,12 @@ function take(option: Uint8Array, into: HeaderChange[]): void {
 }
 
 const FORBIDDEN = 403
+const NOT_MODIFIED = 304
+
+/** One that would let the client believe that it was let in, now or before, is none. */
+function isDenial(status: number): boolean {
+  return status >= 300 && status <= 599 && status !== NOT_MODIFIED
+}
 
 function readDenied(octets: Uint8Array): CheckAnswer {
   let status = 0
@@ -120,10 +126,9 @@ function readDenied(octets: Uint8Array): CheckAnswer {
     2: octetsField((option) => take(option, responseChanges)),
     3: textField((text) => (body = text)),
   })
-  // One that would let the client believe that it was let in is none.
   return {
     kind: "denied",
-    status: status >= 300 && status <= 599 ? status : FORBIDDEN,
+    status: isDenial(status) ? status : FORBIDDEN,
     responseChanges,
     body,
   }

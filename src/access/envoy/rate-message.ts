@@ -18,6 +18,9 @@ export function rateRequest(
   return request.finish()
 }
 
+/** Clients are told to wait no longer: gRPC's have 32 bits for it. */
+const DAY_MS = 86_400_000
+
 /** `RateLimitResponse.Code`. */
 const OK = 1
 const OVER_LIMIT = 2
@@ -63,5 +66,5 @@ function resetOf(status: Uint8Array): number | null {
     }),
   })
   if (code !== OVER_LIMIT || seconds === null) return null
-  return Math.max(0, Math.ceil(seconds * 1000 + nanos / 1_000_000))
+  return Math.min(DAY_MS, Math.max(0, Math.ceil(seconds * 1000 + nanos / 1_000_000)))
 }

@@ -66,6 +66,8 @@ export class ZoneTable {
         return 0
       }
       const passed = elapsed(now, cells[entry + 2]!)
+      // Else who is over the limit would be until the clock is where it was: only what is counted moves the time.
+      if (isSetBack(now, cells[entry + 2]!)) cells[entry + 2] = now
       const excess = Math.max(0, cells[entry + 3]! - Math.floor((rate * passed) / 1000) + 1000)
       if (isCounted) {
         cells[entry + 3] = Math.min(excess, 0x7fff_ffff)
@@ -187,10 +189,17 @@ export class ZoneTable {
   }
 }
 
-/** nginx's: a clock that was set back does not make time run backwards. */
+/** Threads may be so far apart. */
+const SKEW_MS = 1000
+
+/** A clock that was set back does not make time run backwards. */
 function elapsed(now: number, last: number): number {
-  const ms = (now - last) | 0
-  return ms < -60_000 ? 1 : Math.max(0, ms)
+  return Math.max(0, (now - last) | 0)
+}
+
+/** The same after 24 days in which a key was not used: 32 bits hold no more. */
+function isSetBack(now: number, last: number): boolean {
+  return ((now - last) | 0) < -SKEW_MS
 }
 
 /** MurmurHash3's mixing over the characters of a key. */
