@@ -39,6 +39,14 @@ export function readClient(text: string): RealClient | null {
 }
 
 function made(address: string, port: string | undefined): RealClient | null {
-  if (addressOctets(address) === null || Number(port ?? 0) > 65_535) return null
-  return { address, port: Number(port ?? 0) }
+  const octets = address.includes("%") ? null : addressOctets(address)
+  if (octets === null || Number(port ?? 0) > 65_535) return null
+  return { address: oneSpelling(address, octets), port: Number(port ?? 0) }
+}
+
+/** As nginx writes it, however it was spelled: keys of limits are made of it. */
+function oneSpelling(address: string, octets: string): string {
+  if (octets.length > 4) return new URL(`http://[${address}]`).hostname.slice(1, -1)
+  const dotted = Array.from(octets, (octet) => octet.charCodeAt(0)).join(".")
+  return address.includes(":") ? `::ffff:${dotted}` : dotted
 }

@@ -5,6 +5,7 @@ import * as grpc from "@grpc/grpc-js"
 import { describe, expect, type TestContext, test } from "vitest"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { type Answer, EnvoyService, type Message } from "../support/envoy/services.ts"
+import * as dsl from "../support/frame-dsl.ts"
 import { type Backend, EchoBackend, TestBed } from "../support/test-bed.ts"
 
 const { OK, PERMISSION_DENIED, UNAUTHENTICATED, UNAVAILABLE, RESOURCE_EXHAUSTED } = grpc.status
@@ -201,6 +202,21 @@ describe("a service that", () => {
     await bed.ended()
     expect(bed.records[0]!.attempts).toEqual([])
   })
+})
+
+test("of two authorization fields the service is not asked: a backend might believe the other", async (t) => {
+  const { bed, service } = await start(t, () => allowed)
+  const client = await bed.rawClient()
+  const fields: [string, string][] = [
+    ["authorization", "Bearer good"],
+    ["authorization", "Bearer evil"],
+  ]
+  const id = client.open([...dsl.request, ...fields], { endStream: true })
+  await client.end(id)
+  expect(client.about(id)[0]).toContain(
+    "grpc-status=16 grpc-message=there is more than one authorization field",
+  )
+  expect(service.asked).toEqual([])
 })
 
 test("with satisfy any it is one of those that may let a call in", async (t) => {

@@ -23,7 +23,9 @@ export function parseObject(text: string): JsonObject | string {
   if (levelsOf(text) > LEVELS_MAX) return `has more than ${LEVELS_MAX} levels of JSON`
   try {
     const json: unknown = JSON.parse(text)
-    return typeof json === "object" && json !== null && !Array.isArray(json) ? (json as JsonObject) : NO_OBJECT
+    return typeof json === "object" && json !== null && !Array.isArray(json)
+      ? (json as JsonObject)
+      : NO_OBJECT
   } catch {
     return NO_OBJECT
   }

@@ -191,8 +191,7 @@ test.for<[levels: number, open: string, close: string, isTaken: boolean]>([
 describe("keys of a location of the server", () => {
   const secret = Buffer.alloc(32, 1)
   const text = JSON.stringify({ keys: [{ kty: "oct", k: secret.toString("base64url") }] })
-  const sign = () =>
-    new CompactSign(octetsOf(CLAIMS)).setProtectedHeader({ alg: "HS256" }).sign(secret)
+  const sign = () => new CompactSign(octetsOf(CLAIMS)).setProtectedHeader({ alg: "HS256" }).sign(secret)
   const asking = (answer: AskedKeys): AskKeys & { asked: number } => ({
     asked: 0,
     uriOf: () => "/keys",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { connectionField } from "../../record/connection-fields.ts"
+import { connectionField, connectionFieldValues } from "../../record/connection-fields.ts"
 import { headOfMalformed, readHttp1Head } from "./head.ts"
 import { type Http1Request, readHttp1Request } from "./request.ts"
 
@@ -46,6 +46,14 @@ test("HTTP/1.0 needs no host", () => {
   expect(read([], "/", 0)).toMatchObject({ authority: "", path: "/" })
 })
 
+test.each(["x-forwarded-for", "x-forwarded-proto", "forwarded", "x-real-ip"])(
+  "connection does not take %s out, which a proxy has written",
+  (name) => {
+    const fields = ["host", "a", name, "1.2.3.4", "connection", `close, ${name.toUpperCase()}`]
+    expect(read(fields)).toBe(`connection names ${name}`)
+  },
+)
+
 test("what is of the connection goes no further, and variables know of it", () => {
   const head = read([
     ...["host", "a", "x", "1", "connection", "close, Y", "y", "2", "keep-alive", "timeout=1"],
@@ -66,6 +74,8 @@ test("what is of the connection goes no further, and variables know of it", () =
   const pseudo = [":method", "GET", ":scheme", "http", ":path", "/", ":authority", "a"]
   expect(head.list.fields).toEqual([...pseudo, "x", "1"])
   expect(connectionField(head.list, "keep-alive")).toBe("timeout=1")
+  // What finds the client behind proxies reads it all the same.
+  expect(connectionFieldValues(head.list, "y")).toEqual(["2"])
 })
 
 test.each([

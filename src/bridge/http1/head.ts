@@ -10,6 +10,9 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   ...["expect", "http2-settings", "host"],
 ])
 
+/** Who the client is, as proxies before this one say it: no client takes that out by calling it a field of the connection. */
+const OF_CLIENT = /^(?:x-forwarded-.*|forwarded|x-real-ip|x-client-ip|true-client-ip|cf-connecting-ip)$/
+
 /**
  * The head of an HTTP/1 request in the terms of HTTP/2, held to the same rules, so that what is matched and what is
  * forwarded is read in one way only. A string says why it is malformed.
@@ -25,6 +28,7 @@ export function readHttp1Head(request: Http1Request, scheme: string): RequestHea
     host = fields[i + 1]!
   }
   if (host === null && minorVersion === 1) return "there is no host"
+  for (const option of options) if (OF_CLIENT.test(option)) return `connection names ${option}`
   const { authority, path } = readTarget(request.target, host ?? "")
   if (authority === "" && (host !== null || minorVersion === 1)) return "the host is empty"
   const listed = [":method", request.method, ":scheme", scheme, ":path", path]
@@ -38,15 +42,18 @@ export function readHttp1Head(request: Http1Request, scheme: string): RequestHea
   // A client that asks for trailers in HTTP/1 gets them chunked.
   if (asksForTrailers && options.has("te")) listed.push("te", "trailers")
   const head = readRequestHead(new HeaderList(listed), authorityProblem)
-  if (options.size > 0 && typeof head !== "string") noteOwnFields(head.list, fields)
+  if (options.size > 0 && typeof head !== "string") noteOwnFields(head.list, fields, options)
   return head
 }
 
 /** What is left out of the list, for variables. */
-function noteOwnFields(list: HeaderList, fields: readonly string[]): void {
+function noteOwnFields(list: HeaderList, fields: readonly string[], options: ReadonlySet<string>): void {
   const own: string[] = []
-  for (let i = 0; i < fields.length; i += 2)
-    if (CONNECTION_FIELD_NAMES.has(fields[i]!)) own.push(fields[i]!, fields[i + 1]!)
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!
+    if (CONNECTION_FIELD_NAMES.has(name) || (options.has(name) && name !== "te"))
+      own.push(name, fields[i + 1]!)
+  }
   noteConnectionFields(list, own)
 }
 

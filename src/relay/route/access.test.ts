@@ -64,6 +64,13 @@ describe("the client behind proxies", () => {
       "200 1.2.3.4",
     ],
     ["10.0.0.9", ["x-forwarded-for", "x"], "200 10.0.0.9 51234"],
+    ["10.0.0.9", ["x-forwarded-for", "01.002.3.4"], "200 1.2.3.4"],
+    ["10.0.0.9", ["x-forwarded-for", "[2001:DB8:0:0::0:1]:443"], "200 2001:db8::1 443"],
+    ["10.0.0.9", ["x-forwarded-for", "::FFFF:1.2.3.4"], "200 ::ffff:1.2.3.4"],
+    ["10.0.0.9", ["x-forwarded-for", "::ffff:102:304"], "200 ::ffff:1.2.3.4"],
+    ["10.0.0.9", ["x-forwarded-for", "fe80::1%eth0"], "200 10.0.0.9 51234"],
+    ["::ffff:10.0.0.9", ["x-forwarded-for", "1.2.3.4, ::ffff:10.0.0.1"], "200 1.2.3.4"],
+    ["10.0.0.9", ["x-forwarded-for", "1.2.3.4, x"], "200 10.0.0.9 51234"],
     ["10.0.0.9", [], "200 10.0.0.9 51234"],
     ["11.0.0.9", ["x-forwarded-for", "1.2.3.4"], "200 11.0.0.9 51234"],
   ])("%s says %j", (address, fields, expected) => expect(bed.ask(from(address, "/", fields))).toBe(expected))
@@ -135,8 +142,22 @@ describe("auth_basic", () => {
     ["another scheme", "Bearer x", UNKNOWN],
     ["more than one word", "Basic YW5uOnNlY3JldA== x", UNKNOWN],
     ["something before it", "x Basic YW5uOnNlY3JldA==", UNKNOWN],
+    ["no padding", "Basic YW5uOnNlY3JldA", "to c1"],
+    ["padding within", "Basic YW5uOnNl=Y3JldA==", UNKNOWN],
+    ["more padding than there is", "Basic YW5uOnNlY3JldA===", UNKNOWN],
+    ["a digit too many", "Basic YW5uOnNlY3Jlx", UNKNOWN],
+    ["an octet of another alphabet", "Basic YW5uOnNlY3JldA_-", UNKNOWN],
   ])("%s", (_, field, expected) => {
     expect(bed.ask({ path: "/", fields: ["authorization", field] })).toBe(expected)
+  })
+
+  test("two fields are refused, whichever is good", () => {
+    const [name, good] = basic("ann:secret").fields as [string, string]
+    const fields = [name, good, name, "Basic eDp5"]
+    const several = "401 unauthenticated: there is more than one authorization field"
+    expect(bed.ask({ path: "/", fields })).toBe(several)
+    expect(bed.ask({ path: "/", fields: [name, "Basic eDp5", name, good] })).toBe(several)
+    expect(bed.ask({ path: "/off", fields })).toBe("to c1")
   })
 
   test("what is asked of the file", () => {

@@ -1,6 +1,7 @@
 import type { JwtConfig } from "../../config/jwt-model.ts"
 import type { AccessConfig, RealIpConfig } from "../../config/model.ts"
 import { isOwnPath } from "../../config/said-path.ts"
+import { connectionFieldValues } from "../../record/connection-fields.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import { type AddressRange, addressOctets, isWithin, parseNetwork } from "../../record/networks.ts"
 import { clientBehind } from "../../record/real-client.ts"
@@ -66,10 +67,12 @@ export function findRealClient({
   }
 }
 
-function valuesOf({ requestHeaders: { fields } }: StreamRecord, name: string): string {
+function valuesOf({ requestHeaders }: StreamRecord, name: string): string {
+  const { fields } = requestHeaders
   const values: string[] = []
   for (let i = 0; i < fields.length; i += 2) if (fields[i] === name) values.push(fields[i + 1]!)
-  return values.join(", ")
+  // Else a client could have what a proxy has written of it taken out, by naming it in `connection`.
+  return [...values, ...connectionFieldValues(requestHeaders, name)].join(", ")
 }
 
 /** What the access phase is made of. */
@@ -101,8 +104,8 @@ export function checkAccess(
     )
   const tokens = jwt === null ? null : new JwtCheck(jwt, template, verifierOf(jwt, server))
   if (tokens !== null) checks.push((call, context) => tokens.check(call, context))
-  if (request !== null) checks.push(askAuthorization(request, template))
-  if (extAuthz !== null) checks.push(extAuthz)
+  if (request !== null) checks.push(ofOneCredential(askAuthorization(request, template)))
+  if (extAuthz !== null) checks.push(ofOneCredential(extAuthz))
   const run = satisfy === "any" ? any : all
   const check: Phase = (call, context) =>
     call.record.state?.isSubrequest === true ? null : run(checks, call, context, 0, null)
@@ -110,6 +113,19 @@ export function checkAccess(
     ? { first: [], phases: [check] }
     : { first: [tokens.read], phases: [check, forgetUnverified] }
 }
+
+/** A service might judge the one, and a backend believe the other. nginx answers 400, whatever is asked. */
+function ofOneCredential(check: Check): Check {
+  return (call, context) => (hasSeveralCredentials(call.record) ? SEVERAL_CREDENTIALS : check(call, context))
+}
+
+function hasSeveralCredentials({ requestHeaders: { fields } }: StreamRecord): boolean {
+  let count = 0
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === "authorization") count++
+  return count > 1
+}
+
+const SEVERAL_CREDENTIALS = failure("unauthenticated", "there is more than one authorization field", true)
 
 type Run = (
   checks: Check[],
@@ -211,6 +227,7 @@ function checkBasic(realm: Template, fileOf: UserFile, tellUnreadable: UserFiles
       ...failure("unauthenticated", "a user and a password are needed", true),
       fields: ["www-authenticate", `Basic realm="${name}"`],
     }
+    if (hasSeveralCredentials(record)) return { ...refusal, message: SEVERAL_CREDENTIALS.message }
     const credentials = basicCredentials(record.requestHeaders.get("authorization"))
     if (credentials === null) return refusal
     const { path, users } = fileOf(record, env)
@@ -235,10 +252,10 @@ function checkBasic(realm: Template, fileOf: UserFile, tellUnreadable: UserFiles
   }
 }
 
-/** RFC 7617; null: none that can be read. */
+/** RFC 7617; null: none that can be read. What is no base64 (RFC 4648 §4) others would read otherwise. */
 function basicCredentials(field: string | undefined): { user: string; password: string } | null {
-  const [, encoded] = /^basic +([A-Za-z0-9+/=_-]+) *$/i.exec(field ?? "") ?? []
-  if (encoded === undefined) return null
+  const [, encoded, octets] = /^basic +(([A-Za-z0-9+/]+)={0,2}) *$/i.exec(field ?? "") ?? []
+  if (encoded === undefined || octets!.length % 4 === 1) return null
   const text = Buffer.from(encoded, "base64").toString("latin1")
   const colon = text.indexOf(":")
   return colon < 1 ? null : { user: text.slice(0, colon), password: text.slice(colon + 1) }
