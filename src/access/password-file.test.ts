@@ -8,6 +8,7 @@ import { LogLines } from "../../test/support/log-lines.ts"
 import { ManualClock } from "../../test/support/manual-clock.ts"
 import { PasswordFile, PasswordFiles } from "./password-file.ts"
 import { hashProblem, isPassword } from "./password-hash.ts"
+import { SlowHashes } from "./slow-hashes.ts"
 
 /** Of "secret", by openssl, htpasswd and Apache. */
 const HASHES = {
@@ -20,14 +21,16 @@ const HASHES = {
   "{SSHA}": "{SSHA}gVK8WC9YyFT1gMsQHTGCgT3sSv5zYWx0",
   "{PLAIN}": "{PLAIN}secret",
 }
+/** For files without slow hashes. */
+const quick = { slowHashes: { isPassword: () => null } }
 const LONG = "a".repeat(86)
 
 describe("a hash of each kind", () => {
-  test.for(Object.entries(HASHES))("%s", async ([, hash]) => {
+  test.for(Object.entries(HASHES))("%s", ([, hash]) => {
     expect(hashProblem(hash)).toBe(null)
-    expect(await isPassword("secret", hash)).toBe(true)
+    expect(isPassword("secret", hash)).toBe(true)
     for (const wrong of ["", "secre", "secret ", "secret\0", hash])
-      expect(await isPassword(wrong, hash)).toBe(false)
+      expect(isPassword(wrong, hash)).toBe(false)
   })
 })
 
@@ -60,7 +63,14 @@ describe("what no password is that of", () => {
     for (const password of ["", "secret", hash]) expect(isPassword(password, hash)).toBe(false)
   })
 
-  test("whatever stands there, nothing is thrown", async () => {
+  test.each(Object.entries(HASHES))(
+    "a password of 512 octets, whose time would grow with it: %s",
+    (_, hash) => {
+      expect(isPassword("x".repeat(512), hash)).toBe(false)
+    },
+  )
+
+  test("whatever stands there, nothing is thrown", () => {
     const octets = fc.string({ unit: fc.constantFrom(..."$.=/0159abAZ{}:é\0\n ".split("")), maxLength: 100 })
     const begins = [
       "",
@@ -74,9 +84,9 @@ describe("what no password is that of", () => {
       "{SHA}",
       "{SSHA}",
     ]
-    await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...begins), octets, async (begin, rest) => {
-        expect(await isPassword("secret", begin + rest)).toBe(false)
+    fc.assert(
+      fc.property(fc.constantFrom(...begins), octets, (begin, rest) => {
+        expect(isPassword("secret", begin + rest)).toBe(false)
       }),
     )
   })
@@ -89,7 +99,9 @@ describe("a file", () => {
     const path = join(directory, "users")
     writeFileSync(path, text, "latin1")
     const log = new LogLines()
-    return { path, log, users: new PasswordFile(path, log.log) }
+    const slowHashes = new SlowHashes({ most: 3, onLimit() {} })
+    t.onTestFinished(() => slowHashes.close())
+    return { path, log, users: new PasswordFile(path, { log: log.log, slowHashes }) }
   }
 
   test("of strange lines lets in whom it names, and the log has the others by their numbers", (t) => {
@@ -130,6 +142,24 @@ describe("a file", () => {
     expect([users.check("ann", "a"), users.check("ann", "b")]).toEqual([false, true])
   })
 
+  test.for(Object.entries(HASHES))("whose hash is %s", async ([, hash], t) => {
+    const { users } = fileOf(t, `ann:${hash}`)
+    const wrong = await users.check("ann", "secre")
+    expect([wrong, await users.check("ann", "secret"), users.check("ann", "secret")]).toEqual([
+      false,
+      true,
+      true,
+    ])
+  })
+
+  test("with slow hashes: so many are looked at, the same password once", async (t) => {
+    const { users } = fileOf(t, `ann:${HASHES.bcrypt}`)
+    const outcomes = ["secret", "secret", "a", "b", "c", "a"].map((password) => users.check("ann", password))
+    expect(outcomes[4]).toBe("busy")
+    expect(await Promise.all(outcomes)).toEqual([true, true, false, false, "busy", false])
+    expect(await users.check("ann", "c")).toBe(false)
+  })
+
   test("that is gone, or too large, lets nobody in", (t) => {
     const { users, path } = fileOf(t, "ann:{PLAIN}a")
     expect(users.check("ann", "a")).toBe(true)
@@ -148,7 +178,7 @@ describe("files that variables name", () => {
     let forgotten = 0
     const { log } = new LogLines()
     const clock = new ManualClock()
-    const files = new PasswordFiles({ log, clock, filesMax: 3, onLimit: () => forgotten++ })
+    const files = new PasswordFiles({ ...quick, log, clock, filesMax: 3, onLimit: () => forgotten++ })
     const named = (name: string) => files.named(join(directory, name))
     return { directory, files, named, forgotten: () => forgotten }
   }
@@ -183,7 +213,13 @@ describe("files that variables name", () => {
 
   test("those of the configuration are kept without bound", () => {
     const { log } = new LogLines()
-    const files = new PasswordFiles({ log, clock: new ManualClock(), filesMax: 1, onLimit: () => {} })
+    const files = new PasswordFiles({
+      ...quick,
+      log,
+      clock: new ManualClock(),
+      filesMax: 1,
+      onLimit: () => {},
+    })
     const [a, b] = [files.of("a"), files.of("b")]
     expect([files.of("a") === a, files.of("b") === b]).toEqual([true, true])
   })
@@ -191,7 +227,7 @@ describe("files that variables name", () => {
   test("that cannot be read are told of once a minute, and not all of their names", () => {
     const log = new LogLines()
     const clock = new ManualClock()
-    const files = new PasswordFiles({ log: log.log, clock, filesMax: 1, onLimit: () => {} })
+    const files = new PasswordFiles({ ...quick, log: log.log, clock, filesMax: 1, onLimit: () => {} })
     const told = () => log.saying("password file cannot be read").map(({ file }) => file)
     for (const file of ["/a", "/b"]) files.tellUnreadable(file)
     clock.advance(59_999)

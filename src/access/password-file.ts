@@ -3,7 +3,8 @@ import { readFileSync, statSync } from "node:fs"
 import type { Clock } from "../base/clock.ts"
 import type { Log } from "../log/logger.ts"
 import type { UserFiles, Users } from "../relay/route/access.ts"
-import { hashProblem, isPassword } from "./password-hash.ts"
+import { hashProblem, isPassword, isSlow } from "./password-hash.ts"
+import type { SlowHashes } from "./slow-hashes.ts"
 
 /** Larger files are not read. */
 const FILE_OCTETS_MAX = 16 * 1024 * 1024
@@ -19,6 +20,7 @@ const PATH_TOLD = 256
 const UNREADABLE: Users = { check: () => "unreadable" }
 
 export interface PasswordFilesOptions {
+  slowHashes: Pick<SlowHashes, "isPassword">
   log: Log
   clock: Clock
   /** Files that variables name and that are kept: of others the one not asked for the longest time is forgotten. */
@@ -42,7 +44,7 @@ export class PasswordFiles implements UserFiles {
   /** A file that the configuration names. */
   of(path: string): Users {
     let file = this.#written.get(path)
-    if (file === undefined) this.#written.set(path, (file = new PasswordFile(path, this.#options.log)))
+    if (file === undefined) this.#written.set(path, (file = new PasswordFile(path, this.#options)))
     return file
   }
 
@@ -54,7 +56,7 @@ export class PasswordFiles implements UserFiles {
       this.#named.set(path, known)
       return known
     }
-    const file = new PasswordFile(path, this.#options.log)
+    const file = new PasswordFile(path, this.#options)
     if (!file.refresh()) return UNREADABLE
     this.#named.set(path, file)
     if (this.#named.size > this.#options.filesMax) {
@@ -72,30 +74,45 @@ export class PasswordFiles implements UserFiles {
   }
 }
 
+/** `busy`: so many passwords are looked at that this one is not. */
+type Outcome = boolean | "unreadable" | "busy"
+
 /** nginx: `auth_basic_user_file`. It is read again when it has changed. */
 export class PasswordFile implements Users {
   readonly #path: string
-  readonly #log: Log
+  readonly #options: Pick<PasswordFilesOptions, "log" | "slowHashes">
   #version = ""
   #hashes = new Map<string, string>()
   readonly #known = new Set<string>()
+  /** What is looked at: calls that come at once with one password wait for one answer. */
+  readonly #checking = new Map<string, Promise<boolean>>()
   readonly #secret = randomBytes(32)
 
-  constructor(path: string, log: Log) {
+  constructor(path: string, options: Pick<PasswordFilesOptions, "log" | "slowHashes">) {
     this.#path = path
-    this.#log = log
+    this.#options = options
   }
 
   /** `user` and `password` are octets. A promise where the hash takes long. */
-  check(user: string, password: string): boolean | "unreadable" | Promise<boolean> {
+  check(user: string, password: string): Outcome | Promise<boolean> {
     if (!this.refresh()) return "unreadable"
     const hash = this.#hashes.get(user)
     if (hash === undefined) return false
     const mark = createHmac("sha256", this.#secret).update(`${hash}\n${password}`, "latin1").digest("base64")
     if (this.#known.has(mark)) return true
-    const outcome = isPassword(password, hash)
-    if (typeof outcome === "boolean") return this.#noted(outcome, mark)
-    return outcome.then((isRight) => this.#noted(isRight, mark))
+    if (!isSlow(hash)) return this.#noted(isPassword(password, hash), mark)
+    return this.#checking.get(mark) ?? this.#checkSlowly(password, hash, mark)
+  }
+
+  #checkSlowly(password: string, hash: string, mark: string): "busy" | Promise<boolean> {
+    const checking = this.#options.slowHashes.isPassword(password, hash)
+    if (checking === null) return "busy"
+    const noted = checking.then((isRight) => {
+      this.#checking.delete(mark)
+      return this.#noted(isRight, mark)
+    })
+    this.#checking.set(mark, noted)
+    return noted
   }
 
   #noted(isRight: boolean, mark: string): boolean {
@@ -125,7 +142,7 @@ export class PasswordFile implements Users {
 
   /** Which lines, and no more of them: they hold secrets. */
   #tell(useless: readonly string[]): void {
-    this.#log.warn("lines of a password file let nobody in", {
+    this.#options.log.warn("lines of a password file let nobody in", {
       file: this.#path,
       lines: useless.slice(0, LINES_TOLD),
       of: useless.length,

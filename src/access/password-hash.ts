@@ -1,12 +1,14 @@
 import { createHash, timingSafeEqual } from "node:crypto"
-import { compare } from "bcryptjs"
+import { compareSync } from "bcryptjs"
 import { verify } from "unixcrypt"
 import { md5Crypt } from "./md5-crypt.ts"
 
-/** Rounds of `$5$` and `$6$`, each some microseconds in which nothing else is done; 5000 unless a hash says how many. */
+/** Rounds of `$5$` and `$6$`, each some microseconds; 5000 unless a hash says how many. */
 const ROUNDS_MAX = 50_000
-/** bcrypt's doublings: 16 take some seconds, in slices. */
+/** bcrypt's doublings: 16 take some seconds. */
 const COST_MAX = 16
+/** Of a password in a slow hash, whose time grows with it: crypt(3) of libxcrypt takes no more. */
+const SLOW_PASSWORD_OCTETS = 511
 
 const BCRYPT = /^\$2[abxy]\$(\d\d)\$[./0-9A-Za-z]{53}$/
 const MD5 = /^(\$apr1\$|\$1\$)([^$]*)\$[./0-9A-Za-z]{22}$/
@@ -34,12 +36,11 @@ function digestProblem(
 
 /**
  * Whether a password is that of a line of a password file: bcrypt, `$apr1$`, `$1$`, `$5$`, `$6$`, `{SHA}`, `{SSHA}` and
- * `{PLAIN}`. A promise where it takes long. What `hashProblem` has something against nothing matches, traditional DES crypt
- * for one.
+ * `{PLAIN}`. What `hashProblem` has something against nothing matches, traditional DES crypt for one.
  *
  * @param password octets, a character each (latin1)
  */
-export function isPassword(password: string, hash: string): boolean | Promise<boolean> {
+export function isPassword(password: string, hash: string): boolean {
   if (hashProblem(hash) !== null) return false
   const octets = Buffer.from(password, "latin1")
   if (hash.startsWith("{PLAIN}")) return isSame(password, hash.slice("{PLAIN}".length))
@@ -48,10 +49,16 @@ export function isPassword(password: string, hash: string): boolean | Promise<bo
     const stored = Buffer.from(hash.slice(6), "base64")
     return isSame(sha1(octets, stored.subarray(SHA1_OCTETS)), stored.subarray(0, SHA1_OCTETS))
   }
+  if (octets.length > SLOW_PASSWORD_OCTETS) return false
   const [, magic, salt] = MD5.exec(hash) ?? []
   if (magic !== undefined) return isSame(md5Crypt(octets, salt!, magic), hash)
-  if (BCRYPT.test(hash)) return compare(octets.toString("utf8"), hash)
+  if (BCRYPT.test(hash)) return compareSync(octets.toString("utf8"), hash)
   return verify(octets.toString("utf8"), hash)
+}
+
+/** Whether it takes milliseconds or more to tell. */
+export function isSlow(hash: string): boolean {
+  return hash.startsWith("$") && hashProblem(hash) === null
 }
 
 const SHA1_OCTETS = 20

@@ -2,6 +2,7 @@ import { checkRequest, readCheck } from "../access/envoy/check-message.ts"
 import { rateRequest, readRate } from "../access/envoy/rate-message.ts"
 import { Verifiers } from "../access/jwt/verifiers.ts"
 import { PasswordFiles } from "../access/password-file.ts"
+import { SlowHashes } from "../access/slow-hashes.ts"
 import type { Clock } from "../base/clock.ts"
 import { type Counters, counterIds } from "../base/counters.ts"
 import type { Limits } from "../base/limits.ts"
@@ -88,10 +89,15 @@ export class ConfigCompiler {
   readonly #variableClusters: VariableClusters
   readonly #tcpVariableClusters: VariableClusters
   readonly #verifiers: Verifiers
+  readonly #slowHashes: SlowHashes
 
   constructor(parts: CompilerParts) {
     this.#parts = parts
     this.#verifiers = new Verifiers(parts)
+    this.#slowHashes = new SlowHashes({
+      most: parts.limits.passwordChecksMax,
+      onLimit: () => parts.counters.add(counterIds.password_checks_exceeded),
+    })
     this.#variableClusters = new VariableClusters({
       max: parts.limits.variableClustersMax,
       make: (cluster) =>
@@ -118,6 +124,7 @@ export class ConfigCompiler {
     this.#variableClusters.close()
     this.#tcpVariableClusters.close()
     this.#verifiers.close()
+    this.#slowHashes.close()
   }
 
   /** Compiled and, with the clusters that did not change taken over, ready to go live. One at a time. */
@@ -186,6 +193,7 @@ export class ConfigCompiler {
     const hasUnderscores = config.servers.some(({ underscoresInHeaders }) => underscoresInHeaders)
     const ofUnderscores = hasUnderscores ? ofTable(true) : ofPlain
     const userFiles = new PasswordFiles({
+      slowHashes: this.#slowHashes,
       log: this.#parts.log,
       clock: this.#parts.clock,
       filesMax: this.#parts.limits.passwordFilesMax,

@@ -1161,6 +1161,20 @@ const rows = {
     source: "nginx has 60 s",
     counter: "ocsp_timeout",
   },
+  passwordChecksMax: {
+    counts:
+      "passwords whose hash is slow (bcrypt, crypt) that are looked at or wait; those that were right before do not count",
+    value: 128,
+    unit: "entries",
+    min: 1,
+    max: MANY,
+    per: "worker",
+    stops:
+      "callers that try passwords: each takes some tens of milliseconds, one after the other, beside the streams",
+    effect: "503, or RESOURCE_EXHAUSTED to a gRPC client",
+    source: "ours: nginx has all wait for each",
+    counter: "password_checks_exceeded",
+  },
   passwordFilesMax: {
     counts:
       "password files that variables in auth_basic_user_file name and that are kept, of a configuration",

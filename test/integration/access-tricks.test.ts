@@ -42,7 +42,7 @@ beforeAll(async () => {
   const beside = new BesideNginx(t)
   writeFileSync(join(beside.directory, "users"), "alice:{PLAIN}secret\n")
   await beside.startSluice(SERVERS)
-  if (PROXIES.includes("nginx" as ProxyName)) await beside.startNginx(t, SERVERS)
+  if ((PROXIES as readonly ProxyName[]).includes("nginx")) await beside.startNginx(t, SERVERS)
   for (const name of PROXIES) sockets[name] = join(beside.directory, name)
 })
 afterAll(async () => {

@@ -208,6 +208,17 @@ describe("auth_basic", () => {
     expect(bed.log.saying("password file cannot be read")).toEqual([{ file: "/users" }])
   })
 
+  test("so many passwords are looked at, and more are told so, whoever else may let in", () => {
+    bed.passwords = { check: () => "busy" }
+    const busy = "503 overload: too many passwords are being looked at (passwordChecksMax)"
+    expect(bed.ask(basic("ann:secret"))).toBe(busy)
+    const either = server(
+      "satisfy any; deny all; auth_basic a; auth_basic_user_file users; location / { grpc_pass c1; }",
+    )
+    either.passwords = { check: () => "busy" }
+    expect(either.ask(basic("ann:secret"))).toBe(busy)
+  })
+
   test.each<[string, () => Promise<boolean>, string]>([
     ["right", async () => true, "to c1"],
     ["wrong", async () => false, UNKNOWN],

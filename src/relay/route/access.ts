@@ -14,8 +14,8 @@ import type { Phase, PhaseContext, PhasedCall, Verdict } from "./route.ts"
 
 /** A file of users and their passwords, both octets. */
 export interface Users {
-  /** A promise where it takes long to tell. `unreadable`: the file. */
-  check(user: string, password: string): boolean | "unreadable" | Promise<boolean>
+  /** A promise where it takes long to tell. `unreadable`: the file; `busy`: so many are looked at that this one is not. */
+  check(user: string, password: string): boolean | "unreadable" | "busy" | Promise<boolean>
 }
 
 /** Finds them by their path: that of the configuration, or what variables in it come to. */
@@ -236,6 +236,8 @@ function checkBasic(realm: Template, fileOf: UserFile, tellUnreadable: UserFiles
       tellUnreadable(path)
       return failure("access_denied", "access forbidden", true)
     }
+    if (outcome === "busy")
+      return failure("overload", "too many passwords are being looked at (passwordChecksMax)", true)
     if (outcome === true) return "allowed"
     if (outcome === false) return refusal
     return {
