@@ -85,12 +85,25 @@ class SentCertificate implements ClientCertificate {
   }
 }
 
-/** OpenSSL's X509_NAME_oneline. */
-function oneLine(name: string | undefined): string {
+/** OpenSSL's X509_NAME_oneline, of a name as Node writes it: see `rfc2253`. */
+export function oneLine(name: string | undefined): string {
   return (name ?? "")
     .split("\n")
-    .map((part) => `/${part.replace(/\\([^0-9A-F])/g, "$1").replaceAll(" + ", "/")}`)
+    .map((part) => `/${part.split(" + ").map(plainValue).join("+")}`)
     .join("")
+}
+
+/** What is no visible character of ASCII is `\xE9`, an octet each; nothing else is escaped. */
+function plainValue(value: string): string {
+  const octets = Buffer.from(value, "utf8").toString("latin1")
+  return octets
+    .replace(/\\([0-9A-F]{2}|.)/gs, (_, said: string) =>
+      said.length === 2 ? String.fromCharCode(Number.parseInt(said, 16)) : said,
+    )
+    .replace(
+      /[^\x20-\x7e]/g,
+      (octet) => `\\x${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+    )
 }
 
 /** Faults of the chain alone, which `optional_no_ca` leaves to the backend to judge. nginx's list. */

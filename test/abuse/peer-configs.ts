@@ -7,6 +7,11 @@ type Hostile = ReadonlyMap<string, number>
 /** Beside the configuration: the types of the honest backend, which has no reflection. */
 export const DESCRIPTOR_SET = "abuse.binpb"
 
+/** Beside it too: users of `GUARDED`, where only Sluice and nginx ask for any. */
+export const PASSWORD_FILE = "passwords"
+export const GUARDED = "/guarded/"
+export const PASSWORDS = "ann:$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA\n"
+
 /** nginx's file, with what browsers speak: it is Sluice's own, and off where it is not asked for. */
 export function sluice(port: number, backend: number, hostile: Hostile): string {
   const bridges = `grpc_websocket on; grpc_connect on; grpc_descriptor_set ${DESCRIPTOR_SET}; `
@@ -38,6 +43,7 @@ ${upstreams.join("")}
     server {
         listen 127.0.0.1:${port} http2;
 ${locations.join("")}
+        location ${GUARDED} { auth_basic abuse; auth_basic_user_file ${PASSWORD_FILE}; grpc_pass grpc://echo; }
         location / { ${directives}grpc_pass grpc://echo; }
     }
 }

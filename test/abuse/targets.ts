@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { type AddressInfo, connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -95,6 +95,9 @@ async function startProgram(name: PeerName, program: Program, backends: Backends
   const hostile = new Map([...backends.hostile].map(([attack, backend]) => [attack, backend.port]))
   const file = join(directory, program.file)
   writeFileSync(join(directory, config.DESCRIPTOR_SET), descriptorSet())
+  writeFileSync(join(directory, config.PASSWORD_FILE), config.PASSWORDS)
+  // nginx's workers, of another user, read it.
+  chmodSync(directory, 0o755)
   writeFileSync(file, program.config(at.port, backends.echo.port, hostile))
   const [command, ...args] = program.command(file, directory)
   const child = spawn(command, args, { cwd: directory, stdio: ["ignore", "pipe", "pipe"] })

@@ -4,6 +4,7 @@ import { headerBlocks } from "./header-blocks.ts"
 import { http1 } from "./http1.ts"
 import { jsonBombs } from "./json-bombs.ts"
 import { madeToReset } from "./made-to-reset.ts"
+import { passwords } from "./passwords.ts"
 import { rapidReset } from "./rapid-reset.ts"
 import { requests } from "./requests.ts"
 import { slowRead } from "./slow-read.ts"
@@ -22,6 +23,7 @@ export const attacks: readonly Attack[] = [
   ...slowloris,
   ...requests,
   ...http1,
+  ...passwords,
   ...jsonBombs,
   ...webSocket,
   ...upstream,
