@@ -39,9 +39,13 @@ export function readClient(text: string): RealClient | null {
 }
 
 function made(address: string, port: string | undefined): RealClient | null {
+  return Number(port ?? 0) > 65_535 ? null : clientAt(address, Number(port ?? 0))
+}
+
+/** Null: it is no address, or one of a zone. */
+export function clientAt(address: string, port: number): RealClient | null {
   const octets = address.includes("%") ? null : addressOctets(address)
-  if (octets === null || Number(port ?? 0) > 65_535) return null
-  return { address: oneSpelling(address, octets), port: Number(port ?? 0) }
+  return octets === null ? null : { address: oneSpelling(address, octets), port }
 }
 
 /** As nginx writes it, however it was spelled: keys of limits are made of it. */

@@ -106,14 +106,14 @@ describe("the client behind proxies", () => {
       `set_real_ip_from 10.0.0.0/8; real_ip_header proxy_protocol; location / { return 200 "$remote_addr $remote_port"; }`,
     )
     const header = {
-      sourceAddress: "1.2.3.4",
+      sourceAddress: "::FFFF:1.2.3.4",
       sourcePort: 55,
       destinationAddress: "10.0.0.1",
       destinationPort: 80,
     }
     const said = (remoteAddress: string, has: boolean): string =>
       proxied.ask({ path: "/", connection: { remoteAddress, proxied: has ? header : null } as never })
-    expect(said("10.0.0.9", true)).toBe("200 1.2.3.4 55")
+    expect(said("10.0.0.9", true)).toBe("200 ::ffff:1.2.3.4 55")
     expect(said("10.0.0.9", false)).toBe("200 10.0.0.9 51234")
     expect(said("11.0.0.9", true)).toBe("200 11.0.0.9 51234")
   })
@@ -131,7 +131,8 @@ describe("the client behind proxies", () => {
 
 describe("auth_basic", () => {
   const bed = server(`auth_basic "a realm"; auth_basic_user_file users; location / { grpc_pass c1; }
-    location /off { auth_basic off; grpc_pass c1; } location /maybe { auth_basic $arg_realm; grpc_pass c1; }`)
+    location /off { auth_basic off; grpc_pass c1; } location /maybe { auth_basic $arg_realm; grpc_pass c1; }
+    location /uri { auth_basic $uri; grpc_pass c1; }`)
   test.each<[string, string, string]>([
     ["the right password", "Basic YW5uOnNlY3JldA==", "to c1"],
     ["any case, more blanks", "bASIC   YW5uOnNlY3JldA==  ", "to c1"],
@@ -180,6 +181,7 @@ describe("auth_basic", () => {
     expect(realm("/maybe?realm=b")).toEqual(["www-authenticate", 'Basic realm="b"'])
     expect(realm("/maybe?realm=off")).toBe(null)
     expect(realm("/off")).toBe(null)
+    expect(realm("/uri/a%0d%0aX-B:%20c")).toEqual(["www-authenticate", 'Basic realm="/uri/a X-B: c"'])
   })
 
   test("a file that variables name, and none that they climb to", () => {

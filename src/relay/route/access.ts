@@ -4,10 +4,11 @@ import { isOwnPath } from "../../config/said-path.ts"
 import { connectionFieldValues } from "../../record/connection-fields.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import { type AddressRange, addressOctets, isWithin, parseNetwork } from "../../record/networks.ts"
-import { clientBehind } from "../../record/real-client.ts"
+import { clientAt, clientBehind } from "../../record/real-client.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import { stateOf } from "../../record/request-state.ts"
 import type { Template } from "../../record/template.ts"
+import { writableValue } from "../../record/written-field.ts"
 import { askAuthorization } from "./auth-request.ts"
 import { forgetUnverified, JwtCheck, type TokenVerifier } from "./jwt.ts"
 import type { Phase, PhaseContext, PhasedCall, Verdict } from "./route.ts"
@@ -55,8 +56,8 @@ export function findRealClient({
     if (record.state?.realClient != null || !isTrusted(addressOctets(connection.remoteAddress))) return null
     if (header === "proxy_protocol") {
       const { proxied } = connection
-      if (proxied !== null)
-        stateOf(record).realClient = { address: proxied.sourceAddress, port: proxied.sourcePort }
+      const client = proxied === null ? null : clientAt(proxied.sourceAddress, proxied.sourcePort)
+      if (client !== null) stateOf(record).realClient = client
       return null
     }
     const values = valuesOf(record, header)
@@ -225,7 +226,8 @@ function checkBasic(realm: Template, fileOf: UserFile, tellUnreadable: UserFiles
     if (name === "off") return null
     const refusal: Failure = {
       ...failure("unauthenticated", "a user and a password are needed", true),
-      fields: ["www-authenticate", `Basic realm="${name}"`],
+      // Variables in it, as $uri, may hold the end of a line.
+      fields: ["www-authenticate", writableValue(`Basic realm="${name}"`)],
     }
     if (hasSeveralCredentials(record)) return { ...refusal, message: SEVERAL_CREDENTIALS.message }
     const credentials = basicCredentials(record.requestHeaders.get("authorization"))

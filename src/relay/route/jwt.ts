@@ -4,6 +4,7 @@ import { type Failure, failure } from "../../record/failure.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import { stateOf } from "../../record/request-state.ts"
 import type { Template } from "../../record/template.ts"
+import { writableValue } from "../../record/written-field.ts"
 import type { Phase, PhaseContext, PhasedCall, Verdict, Wait } from "./route.ts"
 
 /** Tells whether a token is good. Neither method throws, and no promise of it rejects. */
@@ -124,7 +125,7 @@ export class JwtCheck {
     const why = error === null ? "" : `, error="${error}"`
     return {
       ...failure("unauthenticated", message, true),
-      fields: ["www-authenticate", `Bearer realm="${realm}"${why}`],
+      fields: ["www-authenticate", writableValue(`Bearer realm="${realm}"${why}`)],
     }
   }
 
