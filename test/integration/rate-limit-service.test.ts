@@ -5,6 +5,7 @@ import * as grpc from "@grpc/grpc-js"
 import { expect, type TestContext, test } from "vitest"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { type Answer, EnvoyService, type Message } from "../support/envoy/services.ts"
+import * as dsl from "../support/frame-dsl.ts"
 import { TestBed } from "../support/test-bed.ts"
 
 const { OK, RESOURCE_EXHAUSTED, UNAVAILABLE } = grpc.status
@@ -86,6 +87,28 @@ test.for<[duration: Message, told: string[]]>([
   const { code, trailers } = await bed.client().unary(Buffer.from("x"))
   expect([code, trailers.get("grpc-retry-pushback-ms")]).toEqual([RESOURCE_EXHAUSTED, told])
 })
+
+test.for(["OK", "OVER_LIMIT"])(
+  "the status of a call that is %s is not the service's to say",
+  async (overall_code, t) => {
+    const { bed } = await start(t, () => ({
+      overall_code,
+      response_headers_to_add: [
+        { key: "grpc-status", value: "0" },
+        { key: "grpc-message", value: "come in" },
+        { key: "content-type", value: "text/html" },
+        { key: "x-limit", value: "5" },
+      ],
+    }))
+    const client = await bed.rawClient()
+    const id = client.open(dsl.request, { endStream: true })
+    await client.end(id)
+    const told = client.about(id).join(" ")
+    expect(told.match(/(grpc-status|content-type)=/g)).toHaveLength(2)
+    expect(told).not.toMatch(/come in|text.html/)
+    expect(told).toContain("x-limit=5")
+  },
+)
 
 test("a service that fails lets calls in, unless it is to fail closed", async (t) => {
   const broken = (): Answer =>

@@ -1,6 +1,7 @@
 import type { ExtAuthzConfig } from "../../config/service-model.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import { failure } from "../../record/failure.ts"
+import type { HeaderChange } from "../../record/header-change.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import { stateOf } from "../../record/request-state.ts"
 import type { Template } from "../../record/template.ts"
@@ -53,10 +54,7 @@ function verdictOf(
   if (problem !== null || said === null || said.kind === "error")
     return failed(problem ?? `${PATH}: the service reports an error`, config, call.record, context)
   const state = stateOf(call.record)
-  const ours = call.isGrpc
-    ? said.responseChanges.filter(({ name }) => !OF_GRPC.test(name))
-    : said.responseChanges
-  state.responseChanges = [...(state.responseChanges ?? []), ...ours]
+  state.responseChanges = [...(state.responseChanges ?? []), ...toldTo(call, said.responseChanges)]
   if (said.kind === "ok") {
     state.requestChanges = [...(state.requestChanges ?? []), ...said.requestChanges]
     return null
@@ -70,6 +68,11 @@ function verdictOf(
 
 /** A gRPC client is told these by what the status of the service comes to. */
 const OF_GRPC = /^(content-type|grpc-(status|message|encoding))$/
+
+/** What a service has its client told, without what the answer itself is made of. */
+export function toldTo({ isGrpc }: PhasedCall, changes: readonly HeaderChange[]): readonly HeaderChange[] {
+  return isGrpc ? changes.filter(({ name }) => !OF_GRPC.test(name)) : changes
+}
 
 function failed(
   problem: string,

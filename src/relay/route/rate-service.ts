@@ -3,7 +3,7 @@ import type { RateServiceConfig } from "../../config/service-model.ts"
 import { failure } from "../../record/failure.ts"
 import { stateOf } from "../../record/request-state.ts"
 import type { Template } from "../../record/template.ts"
-import { wholeAnswer } from "./ext-authz.ts"
+import { toldTo, wholeAnswer } from "./ext-authz.ts"
 import type { Phase, PhaseContext, PhasedCall, Route, ServiceAnswer, Verdict } from "./route.ts"
 import type { ServiceMessages } from "./service-messages.ts"
 
@@ -58,7 +58,7 @@ function verdictOf(
     log.warn(failOpen ? "a call was let in uncounted" : "a call was refused uncounted", { client, problem })
     return failOpen ? null : failure("auth_unavailable", "the rate limit service cannot be asked", true)
   }
-  state.responseChanges = [...(state.responseChanges ?? []), ...said.responseChanges]
+  state.responseChanges = [...(state.responseChanges ?? []), ...toldTo(call, said.responseChanges)]
   if (!said.isOverLimit) {
     state.requestChanges = [...(state.requestChanges ?? []), ...said.requestChanges]
     return null
