@@ -3,7 +3,7 @@ import { textOfOctets } from "../../base/octet-text.ts"
 import type { HeaderChange } from "../../record/header-change.ts"
 import type { ConnectionRecord, StreamRecord } from "../../record/record.ts"
 import type { CheckAnswer } from "../../relay/route/service-messages.ts"
-import { readOption } from "./header-value.ts"
+import { addChange, readOption } from "./header-value.ts"
 import { MessageWriter, numberField, octetsField, readMessage, textField } from "./wire.ts"
 
 /** `CheckRequest`. */
@@ -97,7 +97,7 @@ function readOk(octets: Uint8Array): CheckAnswer {
   const removed: HeaderChange[] = []
   readMessage(octets, {
     2: octetsField((option) => take(option, requestChanges)),
-    5: textField((name) => removed.push({ name: name.toLowerCase(), value: "", action: "remove" })),
+    5: textField((name) => addChange({ name: name.toLowerCase(), value: "", action: "remove" }, removed)),
     6: octetsField((option) => take(option, responseChanges)),
   })
   // As in Envoy: what is set and taken out is gone.
@@ -106,7 +106,7 @@ function readOk(octets: Uint8Array): CheckAnswer {
 
 function take(option: Uint8Array, into: HeaderChange[]): void {
   const change = readOption(option)
-  if (change !== null) into.push(change)
+  if (change !== null) addChange(change, into)
 }
 
 const FORBIDDEN = 403

@@ -14,6 +14,15 @@ function readValue(octets: Uint8Array): { name: string; value: string } {
   return { name, value }
 }
 
+/** Of one list of an answer. No server sends so many fields, and each is laid over all before it. */
+const CHANGES_MAX = 256
+
+/** Errors: throws where it is one too many. */
+export function addChange(change: HeaderChange, into: HeaderChange[]): void {
+  if (into.length >= CHANGES_MAX) throw new Error(`more than ${CHANGES_MAX} fields are changed`)
+  into.push(change)
+}
+
 /** Fields to be added, of `HeaderValue`. */
 export function readAdded(octets: Uint8Array): HeaderChange {
   return { ...readValue(octets), action: "append" }

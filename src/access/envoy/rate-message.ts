@@ -2,7 +2,7 @@
 import { textOfOctets } from "../../base/octet-text.ts"
 import type { HeaderChange } from "../../record/header-change.ts"
 import type { RateAnswer } from "../../relay/route/service-messages.ts"
-import { readAdded } from "./header-value.ts"
+import { addChange, readAdded } from "./header-value.ts"
 import { MessageWriter, numberField, octetsField, readMessage } from "./wire.ts"
 
 /** `RateLimitRequest`. */
@@ -39,8 +39,8 @@ export function readRate(message: Buffer): RateAnswer | null {
         const ms = resetOf(status)
         if (ms !== null) resetMs = Math.max(resetMs ?? 0, ms)
       }),
-      3: octetsField((field) => responseChanges.push(readAdded(field))),
-      4: octetsField((field) => requestChanges.push(readAdded(field))),
+      3: octetsField((field) => addChange(readAdded(field), responseChanges)),
+      4: octetsField((field) => addChange(readAdded(field), requestChanges)),
       5: octetsField((octets) => (body = Buffer.from(octets).toString("utf8"))),
     })
   } catch {
