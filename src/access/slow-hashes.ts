@@ -12,8 +12,8 @@ export interface SlowHashesOptions {
 }
 
 /**
- * Passwords held to hashes that are made to be slow, on a thread of their own: else whoever tries passwords would have every
- * live stream wait for each. The thread begins with the first of them.
+ * Passwords held to hashes that are made to be slow, on a thread of their own: else a caller who tries passwords would have
+ * every live stream wait for each. The thread begins with the first of them.
  */
 export class SlowHashes {
   readonly #options: SlowHashesOptions

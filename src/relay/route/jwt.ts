@@ -29,7 +29,7 @@ export interface AskKeys {
   get(uri: string): Promise<AskedKeys>
 }
 
-/** What was answered, or why nothing was; null: nobody waits for it any more. */
+/** What was answered, or why nothing was; null: the caller is gone. */
 export type AskedKeys = { readonly body: string } | { readonly problem: string | null }
 
 /** nginx Plus: `auth_jwt`. */
