@@ -128,7 +128,10 @@ export class Listeners {
         (accept) => {
           if ("router" in opened) this.#clients.accept(opened, accept)
         },
-        (socket) => this.#takeOver(opened, socket),
+        {
+          isWanted: () => opened.tls !== null || opened.within !== null || !("router" in opened),
+          take: (socket) => this.#takeOver(opened, socket),
+        },
       )
     this.#open.set(name, opened)
   }

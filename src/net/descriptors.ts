@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs"
-import type { Socket } from "node:net"
 import type { Clock } from "../base/clock.ts"
 import { type Counters, counterIds } from "../base/counters.ts"
 import type { Limits } from "../base/limits.ts"
@@ -42,7 +41,7 @@ export class Descriptors {
   }
 
   /** The system gives the lowest number that is free, so a high one says that all below it are in use. */
-  isLow(socket: Socket): boolean {
+  isLow(socket: object): boolean {
     const { fd } = (socket as { _handle?: { fd?: number } | null })._handle ?? {}
     return fd !== undefined && fd >= this.#clientsBelow
   }
