@@ -9,6 +9,7 @@ import {
   type DecodeLimits,
   FirstBlocks,
   HpackDecoder,
+  KnownLists,
   TABLE_EXCEEDED,
 } from "./hpack/index.ts"
 import { withoutLength } from "./message-head.ts"
@@ -37,6 +38,9 @@ const CONTINUE = new HeaderList([":status", "100"])
 
 /** A list of these is told of once read, as a request: only connections of clients may share it. */
 const firstRequests = new FirstBlocks()
+const requestLists = new KnownLists()
+/** Those of backends, likewise. */
+const responseLists = new KnownLists()
 
 /**
  * Whole header blocks to requests, responses and trailers, each checked against RFC 9113 §8 and the limits. As in the
@@ -66,7 +70,10 @@ export class MessageReceiver<Owner> {
     this.#maxConcurrentStreams = maxConcurrentStreams
     this.#interimResponsesMax = limits.interimResponsesMax
     this.#limits = limits
-    this.#decoder = new HpackDecoder(DEFAULT_TABLE_OCTETS, role === "server" ? firstRequests : null)
+    this.#decoder =
+      role === "server"
+        ? new HpackDecoder(DEFAULT_TABLE_OCTETS, firstRequests, requestLists)
+        : new HpackDecoder(DEFAULT_TABLE_OCTETS, null, responseLists)
     this.#decoder.setMaxTableOctets(Math.max(DEFAULT_TABLE_OCTETS, limits.headerTableOctets))
     const maxFields = role === "server" ? limits.headerFieldsMax : limits.responseFieldsMax
     this.#decodeLimits = { maxFields, maxOctets: limits.headerListOctets }

@@ -963,13 +963,17 @@ export const equivalents: readonly Equivalents[] = [
     why: "there is none of that name, so nothing is found and nothing is let go",
     at: {
       "const listener = (raw && this.handshakes.get(raw)) ?? open": ["raw → true"],
-      "if (socket !== undefined && this.handshakes.delete(socket))": ["socket !== undefined → true"],
+      "if (socket === undefined) return": ["socket === undefined → false"],
       "if (address === undefined) return": ["address === undefined → false"],
       "const left = (this.#byAddress.get(address) ?? 1) - 1": [
         "this.#byAddress.get(address) ?? 1 → this.#byAddress.get(address)",
       ],
-      "const isKnown = host !== null &&": ["host !== null → true"],
     },
+  },
+  {
+    file: "relay/downstream/connection-record.ts",
+    why: "what is none is no address either",
+    at: { "const isKnown = host !== null &&": ["host !== null → true"] },
   },
   {
     file: "relay/downstream/connection-ages.ts",

@@ -1,5 +1,6 @@
 import type { HeaderList } from "../header-list.ts"
 import { copyUnpooled } from "../own-octets.ts"
+import type { KnownLists } from "./known-lists.ts"
 
 /** Most blocks that one decoder or encoder remembers. */
 const MAX_BLOCKS = 32
@@ -25,15 +26,18 @@ export class BlockMemory {
   /** Null while nothing is remembered: of many connections each may see a block or two, none of them twice. */
   #byKey: Map<number, RememberedBlock> | null = null
   readonly #seen: Int32Array
+  readonly #lists: KnownLists | null
   #octets = 0
   #offersRefused = 0
 
   /**
    * @param seen keys that came once, by their low bits, from `seenKeys`. All memories of a kind may share it: it is a
    *   hint, and a wrong one only remembers something a call early or late.
+   * @param lists those that are remembered are shared by it; null: they stay as they are
    */
-  constructor(seen: Int32Array) {
+  constructor(seen: Int32Array, lists: KnownLists | null = null) {
     this.#seen = seen
+    this.#lists = lists
   }
 
   get(key: number): RememberedBlock | undefined {
@@ -57,7 +61,8 @@ export class BlockMemory {
       if (this.#hasRoom(octets)) break
       this.#drop(oldest)
     }
-    this.#byKey.set(key, { block: copyUnpooled(source, start, end), list })
+    const shared = this.#lists === null ? list : this.#lists.share(list)
+    this.#byKey.set(key, { block: copyUnpooled(source, start, end), list: shared })
     this.#octets += octets
   }
 

@@ -5,6 +5,7 @@ import { DynamicTable, ENTRY_OVERHEAD_OCTETS } from "./dynamic-table.ts"
 import type { FirstBlocks } from "./first-blocks.ts"
 import { decodeHuffman, HUFFMAN_EOS, mostHuffmanSymbols } from "./huffman.ts"
 import { INTEGER_TRUNCATED, readInteger } from "./integer.ts"
+import type { KnownLists } from "./known-lists.ts"
 import { latin1 } from "./latin1.ts"
 import { STATIC_LENGTH, STATIC_NAMES, STATIC_VALUES } from "./static-table.ts"
 
@@ -49,7 +50,7 @@ const seenBlocks = seenKeys()
  */
 export class HpackDecoder {
   #table: DynamicTable
-  readonly #memory = new BlockMemory(seenBlocks)
+  readonly #memory: BlockMemory
   /** Of connections that begin as this one does; null: none are known. */
   readonly #firsts: FirstBlocks | null
   #maxTableOctets: number
@@ -78,9 +79,15 @@ export class HpackDecoder {
    * @param maxTableOctets the SETTINGS_HEADER_TABLE_SIZE that both sides start with. HTTP/2 has them start with 4096
    *   and change it by SETTINGS: see `setMaxTableOctets`.
    * @param firsts what is known of other connections of the same side, where they all start with that
+   * @param lists what connections of the same side send alike
    */
-  constructor(maxTableOctets = DEFAULT_TABLE_OCTETS, firsts: FirstBlocks | null = null) {
+  constructor(
+    maxTableOctets = DEFAULT_TABLE_OCTETS,
+    firsts: FirstBlocks | null = null,
+    lists: KnownLists | null = null,
+  ) {
     this.#firsts = firsts
+    this.#memory = new BlockMemory(seenBlocks, lists)
     this.#maxTableOctets = maxTableOctets
     this.#table = new DynamicTable(maxTableOctets)
   }

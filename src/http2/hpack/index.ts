@@ -2,3 +2,4 @@
 export { DEFAULT_TABLE_OCTETS, type DecodeLimits, HpackDecoder, TABLE_EXCEEDED } from "./decoder.ts"
 export { HpackEncoder } from "./encoder.ts"
 export { FirstBlocks } from "./first-blocks.ts"
+export { KnownLists } from "./known-lists.ts"
