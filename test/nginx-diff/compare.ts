@@ -76,7 +76,7 @@ function isSameTime(one = "", other = ""): boolean {
   return Math.abs(Date.parse(one) - Date.parse(other)) < BETWEEN_RUNS_MS
 }
 
-const BETWEEN_RUNS_MS = 120_000
+const BETWEEN_RUNS_MS = 3_600_000
 
 /** A length is not said of what comes in chunks, or over HTTP/2. */
 function isFramed(
@@ -87,15 +87,16 @@ function isFramed(
   return kind === "header" || one.has("transfer-encoding") || other.has("transfer-encoding")
 }
 
-/** What its pages call a server, and ids that each makes for itself. */
+/** What its pages call a server, ids that each makes for itself, and `$time_iso8601`. */
 const OWN_NAME = /(?<=<hr><center>)(?:nginx\/[\d.]+|nginx|sluice(?:\/[\d.]+)?)(?=<\/center>)/
 const ID = /^[0-9a-f]{32}$/
+const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d/g
 
 /** An outcome without what is no one's behaviour. A length is that of the body without them. */
 function withoutNames({ answer, seen }: Outcome): Outcome {
   const withoutIds = (pairs: Pairs): Pairs =>
-    pairs.map(([name, value]) => [name, ID.test(value) ? "(an id)" : value])
-  const body = answer.body.replace(OWN_NAME, "NAME")
+    pairs.map(([name, value]) => [name, ID.test(value) ? "(an id)" : value.replace(TIME, "(a time)")])
+  const body = answer.body.replace(OWN_NAME, "NAME").replace(TIME, "(a time)")
   // One to HEAD says how long a page would be; those have no length of their own to compare.
   const isPage = body !== answer.body || (body === "" && answer.status >= 300)
   const headers = withoutIds(answer.headers).filter(([name]) => !(isPage && name === "content-length"))

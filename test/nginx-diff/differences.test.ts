@@ -133,3 +133,34 @@ test("mirror: what backends saw of a copy", () => {
   const wrong = outcome(200, {}, seen("a", { path: "/b", headers: [["x-a", "1"]] }))
   expect(namesOf(asked, wrong, plain)).toEqual({ "seen path": null, "seen x-a": null })
 })
+
+test("if behind if: only where one of several passes requests on, and nginx asks no backend", () => {
+  const name = "if behind if"
+  const of = (ifs: string) => probe(`server { location / { ${ifs} proxy_pass http://b; } }`, [])
+  const sluice = outcome(200, {}, seen("b"))
+  const two = "if ($http_a) { grpc_pass a; } if ($http_b) { set $b 1; }"
+  expect(namesOf(of(two), outcome(500, {}), sluice)).toEqual({ status: name, seen: name })
+  expect(namesOf(of(two), outcome(500, {}, seen("b")), sluice)).toEqual({ status: null })
+  expect(namesOf(of(two), outcome(404, {}), sluice)).toEqual({ status: null, seen: null })
+  expect(namesOf(of("if ($http_a) { grpc_pass a; }"), outcome(500, {}), sluice)).toEqual({
+    ...{ status: null, seen: null },
+  })
+  expect(namesOf(of("if ($a) { set $b 1; } if ($b) { set $a 1; }"), outcome(500, {}), sluice)).toEqual({
+    ...{ status: null, seen: null },
+  })
+})
+
+test("length of a request: a number alone, where the file asks for it", () => {
+  const asked = probe("server { return 200 $request_length; }", [])
+  const body = (text: string) => outcome(200, { body: text })
+  expect(namesOf(asked, body("GET 19"), body("GET 52"))).toEqual({ body: "length of a request" })
+  expect(namesOf(asked, body("GET 19"), body("PUT 52"))).toEqual({ body: null })
+  expect(namesOf(probe("server { }", []), body("19"), body("52"))).toEqual({ body: null })
+})
+
+test("dollar sign: that of a redirect alone", () => {
+  const to = (location: string) => outcome(301, { headers: [["location", location]] })
+  const names = (nginx: string, sluice: string) => namesOf(probe("server { }", []), to(nginx), to(sluice))
+  expect(names("http://a/$b/", "http://a/%24b/")).toEqual({ "header location": "dollar sign" })
+  expect(names("http://a/$b/", "http://a/%24c/")).toEqual({ "header location": null })
+})

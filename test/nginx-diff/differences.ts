@@ -30,6 +30,10 @@ export interface NamedDifference {
 const saysGrpc = ({ isGrpc, headers }: Probe): boolean =>
   isGrpc || headers.some(([name, value]) => name === "content-type" && value.startsWith("application/grpc"))
 
+/** Each backend that is asked closes the connection. */
+const isClosed = ({ headers }: Probe): boolean =>
+  headers.some(([name, value]) => name === "x-stub" && value === "close")
+
 const CONNECTION_FIELDS =
   /^(connection|upgrade|keep-alive|proxy-connection|transfer-encoding|content-length)$/i
 
@@ -64,8 +68,9 @@ const isNoHost = ([name, value]: readonly Word[]): boolean =>
   /^host$/i.test(name!.text) && /[\\/?#@\s]/.test(value!.text)
 
 /** What no backend said, and is not gRPC's. */
-const isPage = ({ answer, seen }: Outcome): boolean =>
-  seen.length === 0 && !answer.headers.some(([, value]) => value.startsWith("application/grpc"))
+const isPage = ({ answer, seen }: Outcome, probe: Probe): boolean =>
+  (seen.length === 0 || isClosed(probe)) &&
+  !answer.headers.some(([, value]) => value.startsWith("application/grpc"))
 
 /** What stands in the head, or behind the body. */
 const grpcStatusOf = ({ answer }: Outcome): string | null =>
@@ -103,6 +108,12 @@ function isOfLastTry(what: string, nginx: Outcome, sluice: Outcome): boolean {
   return what === "body" && nginx.answer.body.replace(one!, other!) === sluice.answer.body
 }
 
+const ifsOf = (block: readonly Directive[]): Directive[] => block.filter(({ name }) => name.text === "if")
+
+/** An `if` of it has a `grpc_pass` or `proxy_pass`. */
+const passingIf = (block: readonly Directive[]): boolean =>
+  ifsOf(block).some((each) => passes(each.block ?? []).length > 0)
+
 /** What compressing changes in an answer. */
 const OF_GZIP = /^(body|header (content-encoding|vary|content-length|etag|accept-ranges))$/
 
@@ -119,6 +130,17 @@ function isMirrored(servers: readonly Directive[], nginx: Outcome, sluice: Outco
 const isGzip = ({ answer }: Outcome): boolean =>
   answer.headers.some(([name, value]) => name === "content-encoding" && value === "gzip")
 
+export const keptConnection: NamedDifference = {
+  name: "kept connection",
+  sentence:
+    "Connections to backends are kept, `keepalive` or not. Of those to HTTP/1.1 backends one that is closed under a request that may be repeated is replaced once, of those to HTTP/2 backends none.",
+  explains: ({ what, nginx, sluice }, probe) =>
+    // A variable of the backend then tells of two tries.
+    (what === "seen"
+      ? Math.abs(Number(nginx) - Number(sluice)) === 1
+      : what.startsWith("header ") && sluice === `${nginx}, ${nginx}`) && isClosed(probe),
+}
+
 export const differences: readonly NamedDifference[] = [
   {
     name: "gRPC status",
@@ -126,7 +148,7 @@ export const differences: readonly NamedDifference[] = [
       "A gRPC client is told an error of the proxy as a `grpc-status`, as its protocol asks; nginx sends a bare HTTP status.",
     explains: (_mismatch, probe, nginx, sluice) =>
       saysGrpc(probe) &&
-      (nginx.answer.status >= 300 || nginx.answer.status === 204 || isPage(nginx)) &&
+      (nginx.answer.status >= 300 || nginx.answer.status === 204 || isPage(nginx, probe)) &&
       sluice.answer.status === 200 &&
       sluice.answer.headers.some(
         ([name, value]) => name === "grpc-status" && saysTheSame(probe, nginx, value),
@@ -138,17 +160,7 @@ export const differences: readonly NamedDifference[] = [
       "HTTP/1.1 backends are spoken to in HTTP/1.1 on connections that are kept: `Connection` says so, whatever the file says.",
     explains: ({ what }) => what === "seen connection",
   },
-  {
-    name: "kept connection",
-    sentence:
-      "Connections to backends are kept, `keepalive` or not. Of those to HTTP/1.1 backends one that is closed under a request that may be repeated is replaced once, of those to HTTP/2 backends none.",
-    explains: ({ what, nginx, sluice }, probe) =>
-      // A variable of the backend then tells of two tries.
-      (what === "seen"
-        ? Math.abs(Number(nginx) - Number(sluice)) === 1
-        : what.startsWith("header ") && sluice === `${nginx}, ${nginx}`) &&
-      probe.headers.some(([name, value]) => name === "x-stub" && value === "close"),
-  },
+  keptConnection,
   {
     name: "connection fields",
     sentence:
@@ -267,6 +279,34 @@ export const differences: readonly NamedDifference[] = [
       probe.body.length > 0 &&
       nginx.replace(/\d+$/, "") === sluice &&
       allOf(serversOf(probe)).some(({ args }) => args.some(({ text }) => text.includes("$content_length"))),
+  },
+  {
+    name: "length of a request",
+    sentence:
+      "`$request_length` over HTTP/2 counts fields as they are read; nginx counts them as they came, compressed.",
+    explains: ({ what, nginx, sluice }, probe) =>
+      probe.http === "2" &&
+      (what === "header content-length" || nginx.replace(/\d+/g, "") === sluice.replace(/\d+/g, "")) &&
+      allOf(serversOf(probe)).some(({ args }) => args.some(({ text }) => text.includes("$request_length"))),
+  },
+  {
+    name: "dollar sign",
+    sentence: "In the redirect to a location whose name has a `$`, that is written `%24`.",
+    explains: ({ what, nginx, sluice }) =>
+      what === "header location" && nginx.includes("$") && nginx.replaceAll("$", "%24") === sluice,
+  },
+  {
+    name: "if behind if",
+    sentence:
+      "Of several `if`s that hold, the last decides who is asked, with the location's `grpc_pass` or `proxy_pass` where it has none; nginx then keeps the protocol of one before, whose address it has no more, and answers 500.",
+    explains: (_mismatch, probe, nginx, sluice) =>
+      nginx.answer.status === 500 &&
+      nginx.seen.length === 0 &&
+      sluice.answer.status !== 500 &&
+      allOf(serversOf(probe)).some(
+        ({ name, block }) =>
+          name.text === "location" && passingIf(block ?? []) && ifsOf(block ?? []).length > 1,
+      ),
   },
   {
     name: "slashes",

@@ -422,6 +422,15 @@ describe("grpc_pass", () => {
     expect(route.settings.setHeaders).toEqual([["host", host]])
   })
 
+  test.each([
+    ["return 404;", []],
+    ["break; return 404;", [["host", "chat"]]],
+    ["if ($http_a) { break; } return 404;", [["host", "chat"]]],
+    ["rewrite ^/a /b break; return 404;", [["host", "chat"]]],
+  ])("behind %j has its :authority where it may be reached", (before, fields) => {
+    expect(routeOf(`location / { ${before} grpc_pass chat; }`).settings.setHeaders).toEqual(fields)
+  })
+
   test("by variables has what they come to as :authority", () => {
     const route = routeOf("location / { grpc_pass grpcs://$http_x_backend:443; }")
     expect(route.action).toMatchObject({

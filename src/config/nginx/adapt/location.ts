@@ -60,7 +60,7 @@ function adaptLocation(adapter: Adapter, location: Location, locations: Location
   const pass = readPass(adapter, scope, prefix)
   const files = pass === null ? adaptFiles(adapter, scope, match) : null
   adaptHealthChecks(adapter, scope, pass?.action ?? { kind: "none" })
-  const isAnswered = scope.own("return").length > 0
+  const isAnswered = scope.own("return").length > 0 && !hasOwnSteps(scope)
   const authority = isAnswered ? null : (pass?.authority ?? null)
   const settings = adaptSettings(adapter, scope, authority, locations, familyOf(pass?.action))
   const own: RouteAction = pass?.action ?? files ?? { kind: "none" }
@@ -81,6 +81,11 @@ function adaptLocation(adapter: Adapter, location: Location, locations: Location
   }
   const except = adaptExcept(adapter, scope, own, pass, locations)
   return { match, when: [], action, settings, internal, rewrite, except, routes }
+}
+
+/** What may keep a `return` behind it from being the answer. */
+function hasOwnSteps(scope: Scope): boolean {
+  return ["if", "set", "rewrite", "break"].some((name) => scope.own(name).length > 0)
 }
 
 /** One that holds in many places is told of once. */
@@ -226,9 +231,7 @@ export function adaptAnswer(
   hasFiles: boolean,
 ): RouteAction | null {
   const hasSteps =
-    hasAdmission(settings) ||
-    adapter.levelChecks.stepsOf(adapter, scope).length > 0 ||
-    ["if", "set", "rewrite", "break"].some((name) => scope.own(name).length > 0)
+    hasAdmission(settings) || adapter.levelChecks.stepsOf(adapter, scope).length > 0 || hasOwnSteps(scope)
   const returns = hasSteps
     ? []
     : scope.own("return").map((directive) => adaptReturn(adapter, directive, scope))
