@@ -23,7 +23,7 @@ export interface TimedResult {
   backendUs: number
   /** CPU per message of each round, in their order. */
   cpuUsOfRounds: number[]
-  /** Open loop, at half of the best rival's peak rate: messages go when they are due, whatever comes back. */
+  /** Open loop, at half of the best rival's peak rate at most: messages go when they are due, whatever comes back. */
   latency: Latency | null
   /** Closed loop, at the peer's own peak: each message waits for the answer to the last. */
   peakTimes: Times | null
@@ -42,6 +42,10 @@ export interface Times {
 export interface Latency extends Times {
   /** Messages per second. */
   rate: number
+  /** Half of the best rival's peak rate. `rate` is less where the load could not carry that with room. */
+  wantedRate: number
+  /** The share of its core that the load used. */
+  loadShare: number
   /** By how much the load itself was late in sending, while it had to wait for its core. */
   delays: Times | null
   /** As in `TimedResult`, at this rate. */

@@ -3,6 +3,7 @@ import type { Peer } from "../peers/peer.ts"
 import type { TimedShape } from "../shapes.ts"
 import type { Cores } from "./child.ts"
 import { LoadProcesses } from "./load-processes.ts"
+import { loadShare, rateWithRoom } from "./open-loop.ts"
 import { timesBetween } from "./own-times.ts"
 import type { Latency, TimedReport, TimedResult, Times } from "./results.ts"
 import { needsOf, type RunningPeer, startPeer } from "./running-peer.ts"
@@ -56,14 +57,18 @@ export async function measureTimed(
         await visit(entrant, shape, load, options, "peak")
       }
     }
-    const rate = shape.latency ? halfOfBestPeak(entrants) : Number.NaN
+    const wanted = shape.latency ? halfOfBestPeak(entrants) : Number.NaN
+    const rate = Number.isNaN(wanted) ? wanted : await rateFor(wanted, shape, load, options)
     for (let round = 1; round <= options.rounds && shape.latency; round++) {
       for (const entrant of entrants) {
         options.progress(`${shape.name}, latency ${round}, ${entrant.peer.name}`)
         await visit(entrant, shape, load, options, rate)
       }
     }
-    return { shape, results: entrants.map((entrant) => summarize(entrant, rate)) }
+    return {
+      shape,
+      results: entrants.map((entrant) => summarize(entrant, { wanted, rate, cores: options.cores })),
+    }
   } finally {
     for (const { running } of entrants) await running?.stop()
     await load.stop()
@@ -117,11 +122,38 @@ async function visit(
   }
 }
 
+/** As much of `wanted` as the load can carry with room: measured straight to a backend, whoever takes part. */
+function rateFor(
+  wanted: number,
+  shape: TimedShape,
+  load: LoadProcesses,
+  { warmSeconds, seconds, cores }: TimedOptions,
+): Promise<number> {
+  const [port] = shape.spec.tls === true ? load.tlsBackends : load.backends
+  return rateWithRoom(wanted, async (pace) => {
+    const report = await load.measure({
+      port: port!,
+      spec: { ...shape.spec, pace },
+      warmMs: warmSeconds * 1000,
+      windowMs: seconds * 1000,
+      proxy: [],
+    })
+    return report.failures > 0 ? Number.NaN : loadShare(report, cores)
+  })
+}
+
 function rateOf(report: GeneratorReport): number {
   return report.messages / report.seconds
 }
 
-/** The rate at which latency is compared: the same for all, half of what the fastest rival can do. */
+/** The open loop: the rate, and what it would be if the load could always carry it. */
+interface OpenLoop {
+  wanted: number
+  rate: number
+  cores: Cores | null
+}
+
+/** The rate at which latency should be compared: the same for all, half of what the fastest rival can do. */
 function halfOfBestPeak(entrants: readonly Entrant[]): number {
   const rivals = entrants.filter(({ peer }) => peer.kind === "rival")
   const measured = rivals.length > 0 ? rivals : entrants.filter(({ peer }) => peer.kind !== "direct")
@@ -131,7 +163,7 @@ function halfOfBestPeak(entrants: readonly Entrant[]): number {
   return peaks.length === 0 ? Number.NaN : Math.round(Math.max(...peaks) / 2)
 }
 
-function summarize(entrant: Entrant, rate: number): TimedResult {
+function summarize(entrant: Entrant, openLoop: OpenLoop): TimedResult {
   const { peer, failure, peak } = entrant
   const ofRounds = (field: "proxyCpuNs" | "generatorCpuNs" | "backendCpuNs") =>
     peak.map((report) => report[field] / report.messages / 1000)
@@ -147,18 +179,20 @@ function summarize(entrant: Entrant, rate: number): TimedResult {
     ...waits(peak),
     generatorUs: perMessage("generatorCpuNs").median,
     backendUs: perMessage("backendCpuNs").median,
-    latency: latencyOf(entrant.paced, rate),
+    latency: latencyOf(entrant.paced, openLoop),
     peakTimes: timesOf(peak),
     ownPacedTimes: timesOf(entrant.ownPaced),
     ownPeakTimes: timesOf(entrant.ownPeak),
   }
 }
 
-function latencyOf(paced: readonly GeneratorReport[], rate: number): Latency | null {
+function latencyOf(paced: readonly GeneratorReport[], { wanted, rate, cores }: OpenLoop): Latency | null {
   const times = timesOf(paced)
   if (times === null) return null
   return {
     rate,
+    wantedRate: wanted,
+    loadShare: spread(paced.map((report) => loadShare(report, cores))).median,
     ...times,
     delays: timesOf(paced.map(({ delays }) => delays)),
     ...waits(paced),

@@ -29,8 +29,8 @@ export function markdownReport(report: Report): string {
     "## CPU per message",
     "CPU time of all the proxy's processes and threads, user and system, divided by the messages that went through it. " +
       "“To the best rival” divides by the cheapest of the other HTTP/2 proxies; `haproxy-tcp` reads no HTTP/2 " +
-      "and is there as the floor. Latency is taken at one rate for all, half of the best rival's peak, and shown as what " +
-      "the proxy adds to `none` (a direct connection, in brackets): an open loop, in which messages go when they are due. " +
+      "and is there as the floor. Latency is taken at one rate for all, half of the best rival's peak or as much of it as leaves " +
+      "the load 40 % of its core without a proxy, and shown as what the proxy adds to `none` (a direct connection, in brackets): an open loop, in which messages go when they are due. " +
       "“At peak” is the closed loop that gave the CPU figure, at each peer's own rate. “Core used” far under 100 % means that the load, not the proxy, set the rate.",
     "What a client sees has in it that generator and backends wait for each other on their core; by how much the generator " +
       "was late for that reason alone stands under each table, by peer: what came due meanwhile leaves as a burst. Sluice's metrics have a " +

@@ -6,7 +6,7 @@ import { idleChart, timedChart } from "./charts.ts"
 import { number, octets, percent, rate, time } from "./format.ts"
 import { markdownReport } from "./markdown.ts"
 import { progressLine } from "./progress.ts"
-import { idleRows, timedRows } from "./rows.ts"
+import { idleRows, timedNote, timedRows } from "./rows.ts"
 import { summaryChart, summaryTable } from "./summary.ts"
 import { markdownTable, plainTable } from "./table.ts"
 
@@ -27,6 +27,8 @@ function result(peer: string, kind: TimedResult["kind"], cpuUs: number, p50: num
     cpuUsOfRounds: [0.9 * cpuUs, cpuUs, 1.2 * cpuUs],
     latency: {
       rate: 100_000,
+      wantedRate: 100_000,
+      loadShare: 0.42,
       p50,
       p99: 3 * p50,
       p999: 9 * p50,
@@ -106,6 +108,26 @@ describe("rows", () => {
     ])
   })
 
+  const paced = (changes: Partial<NonNullable<TimedResult["latency"]>>) => ({
+    ...timed,
+    results: timed.results.map((each) => ({ ...each, latency: { ...each.latency!, ...changes } })),
+  })
+
+  test.each([
+    ["the proxy is the limit", 0.9, "cannot keep up"],
+    ["the load's core is full", 0.91, "the load cannot"],
+  ])("less than the rate came through: %s", (_, loadShare, said) => {
+    const rows = timedRows(paced({ overloaded: true, loadShare }))
+    expect(rows.at(-1)![rows[0]!.indexOf("p50 added")]).toBe(said)
+  })
+
+  test("the rate of the open loop is told, and why it is less than half of the best rival's peak", () => {
+    expect(timedNote(timed)).toMatch(/ Latency at 100k per second\.$/)
+    expect(timedNote(paced({ wantedRate: 150_000 }))).toMatch(
+      / Latency at 100k per second, not at half of the best rival's peak, 150k: of that the load alone would need more than 60 % of its core\.$/,
+    )
+  })
+
   test("a run with a failure has no figure", () => {
     expect(timedRows(timed)[5]!.slice(0, 3)).toEqual(["nginx", "no figure", ""])
   })
@@ -182,7 +204,7 @@ test("the document names machine, versions, what is missing, and each shape's ch
     "envoy (get it)",
     "(benchmarks/bidi-10x10.svg)",
     "(benchmarks/idle-100x1000.svg)",
-    "- At that rate the load itself sent late by p99: none 1.00 ms, haproxy-tcp 1.50 ms,",
+    "- At that rate the load itself sent late by p99, and used of its core: none 1.00 ms (42 %), haproxy-tcp 1.50 ms (42 %),",
     "- Within sluice itself a message took at most: p50 40 µs, p99 90 µs, p99.9 240 µs at half of peak, p50 200 µs,",
   ]) {
     expect(text).toContain(part)

@@ -1,8 +1,11 @@
-import type { IdleReport, TimedReport, TimedResult, Times } from "../measure/results.ts"
+import { LOAD_SHARE_MAX } from "../measure/open-loop.ts"
+import type { IdleReport, Latency, TimedReport, TimedResult, Times } from "../measure/results.ts"
 import { number, octets, percent, rate, time } from "./format.ts"
 import type { Table } from "./table.ts"
 
 const LONGEST_REASON = 240
+/** From here on a rate that did not come through says nothing of the proxy. */
+const LOAD_FULL = 0.9
 
 /** The rival that spends least CPU per message; what ratios are taken against. */
 export function bestRival(report: TimedReport): TimedResult | undefined {
@@ -45,7 +48,7 @@ function costCells(result: TimedResult, best: TimedResult | undefined): string[]
 function latencyCells(result: TimedResult, direct: TimedResult | undefined): string[] {
   const own = result.latency
   if (own === null) return ["–", "–", "–"]
-  if (own.overloaded) return ["cannot keep up", "", ""]
+  if (own.overloaded) return [own.loadShare > LOAD_FULL ? "the load cannot" : "cannot keep up", "", ""]
   if (result.kind === "direct") return [own.p50, own.p99, own.p999].map((value) => `(${time(value)})`)
   const base = direct?.latency
   if (base === null || base === undefined) return ["–", "–", "–"]
@@ -70,17 +73,26 @@ export function timedNote(report: TimedReport): string {
   const longest = (field: "waitMsPerSecond" | "loadWaitMsPerSecond") =>
     number(Math.max(...measured.map((result) => result[field])))
   const wait = `Waits for a core at peak: a proxy at most ${longest("waitMsPerSecond")}, the load at most ${longest("loadWaitMsPerSecond")} ms a second.`
-  return [load, wait, ...(paced ? [`Latency at ${rate(paced.rate)} per second.`] : [])].join(" ")
+  return [load, wait, ...(paced ? [openLoopNote(paced)] : [])].join(" ")
+}
+
+function openLoopNote(paced: Latency): string {
+  const at = `Latency at ${rate(paced.rate)} per second`
+  if (paced.rate === paced.wantedRate) return `${at}.`
+  const room = percent(LOAD_SHARE_MAX)
+  return `${at}, not at half of the best rival's peak, ${rate(paced.wantedRate)}: of that the load alone would need more than ${room} of its core.`
 }
 
 /** How late the load was by itself at the steady rate, for each peer. */
 export function delayLines(report: TimedReport): string[] {
   const parts = report.results.flatMap(({ peer, failure, latency }) =>
     failure === "" && latency !== null && latency.delays !== null
-      ? [`${peer} ${time(latency.delays.p99)}`]
+      ? [`${peer} ${time(latency.delays.p99)} (${percent(latency.loadShare)})`]
       : [],
   )
-  return parts.length === 0 ? [] : [`At that rate the load itself sent late by p99: ${parts.join(", ")}.`]
+  return parts.length === 0
+    ? []
+    : [`At that rate the load itself sent late by p99, and used of its core: ${parts.join(", ")}.`]
 }
 
 /** What proxies say of their own time, a line each. */
