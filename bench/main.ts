@@ -19,7 +19,15 @@ import { alsoPeer, sluice } from "./peers/sluice.ts"
 import { idleChart, timedChart } from "./report/charts.ts"
 import { markdownReport } from "./report/markdown.ts"
 import { Progress } from "./report/progress.ts"
-import { delayLines, failureLines, idleRows, ownTimeLines, timedNote, timedRows } from "./report/rows.ts"
+import {
+  delayLines,
+  failureLines,
+  idleRows,
+  ownTimeLines,
+  timedNote,
+  timedRows,
+  unquietLines,
+} from "./report/rows.ts"
 import { summaryChart } from "./report/summary.ts"
 import { plainTable } from "./report/table.ts"
 import { SHAPES, type Shape } from "./shapes.ts"
@@ -87,7 +95,7 @@ async function measure(
     if (shape.kind === "timed") {
       const measured = await measureTimed(shape, entrants[index]!, { ...given, ...common })
       report.timed.push(measured)
-      text = `${plainTable(timedRows(measured))}\n${[...failureLines(measured), timedNote(measured), ...delayLines(measured), ...ownTimeLines(measured)].join("\n")}`
+      text = `${plainTable(timedRows(measured))}\n${[...failureLines(measured), timedNote(measured), ...delayLines(measured), ...unquietLines(measured), ...ownTimeLines(measured)].join("\n")}`
     } else {
       const { idleSettleSeconds: settleSeconds, silenceSeconds } = given
       const measured = await measureIdle(shape, entrants[index]!, {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { loadShare, rateWithRoom } from "./open-loop.ts"
+import { isCalm, loadShare, rateWithRoom } from "./open-loop.ts"
 
 describe("the share of its core that the load used", () => {
   const report = { generatorCpuNs: 6e8, backendCpuNs: 4e8, seconds: 2 }
@@ -44,4 +44,12 @@ describe("the rate of an open loop", () => {
   test("is the one wanted where the load told nothing", async () => {
     expect(await rateWithRoom(500, async () => Number.NaN)).toBe(500)
   })
+})
+
+test.each([
+  [0, true],
+  [2e8, true],
+  [2.01e8, false],
+])("a round of two seconds in which the proxy waited %i ns for its core is calm: %s", (proxyWaitNs, calm) => {
+  expect(isCalm({ proxyWaitNs, seconds: 2 })).toBe(calm)
 })

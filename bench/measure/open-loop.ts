@@ -33,3 +33,11 @@ export async function rateWithRoom(
   }
   return rate
 }
+
+/** A proxy whose busiest thread waits longer for its core, in milliseconds a second, shows in its times who else was there. */
+export const CALM_WAIT_MS = 100
+
+/** Whether a round says something of the proxy. */
+export function isCalm({ proxyWaitNs, seconds }: Pick<GeneratorReport, "proxyWaitNs" | "seconds">): boolean {
+  return proxyWaitNs / seconds / 1e6 <= CALM_WAIT_MS
+}

@@ -51,6 +51,8 @@ export interface Latency extends Times {
   /** As in `TimedResult`, at this rate. */
   waitMsPerSecond: number
   loadWaitMsPerSecond: number
+  /** Its rounds are those in which the proxy had its core, `CALM_WAIT_MS`; false: there was none. */
+  isCalm: boolean
   /** Less than the rate came through. */
   overloaded: boolean
 }

@@ -3,7 +3,7 @@ import type { Peer } from "../peers/peer.ts"
 import type { TimedShape } from "../shapes.ts"
 import type { Cores } from "./child.ts"
 import { LoadProcesses } from "./load-processes.ts"
-import { loadShare, rateWithRoom } from "./open-loop.ts"
+import { isCalm, loadShare, rateWithRoom } from "./open-loop.ts"
 import { timesBetween } from "./own-times.ts"
 import type { Latency, TimedReport, TimedResult, Times } from "./results.ts"
 import { needsOf, type RunningPeer, startPeer } from "./running-peer.ts"
@@ -29,16 +29,20 @@ export function timedSteps(shape: TimedShape, peers: number, rounds: number): nu
   return peers * rounds * (shape.latency ? 2 : 1)
 }
 
+/** A round of the open loop, and what the proxy says of itself in it. */
+interface PacedRound extends GeneratorReport {
+  own: Times | null
+}
+
 /** Everything about one peer while its shape runs. */
 interface Entrant {
   peer: Peer
   running: RunningPeer | null
   failure: string
   peak: GeneratorReport[]
-  paced: GeneratorReport[]
-  /** What the proxy says of itself, of the same rounds. */
+  paced: PacedRound[]
+  /** What the proxy says of itself, of the rounds at its peak. */
   ownPeak: Times[]
-  ownPaced: Times[]
 }
 
 /** Measures a shape: all peers up, and rounds that visit them in turn, so that a noisy minute hits all alike. */
@@ -93,7 +97,7 @@ async function enter(
 }
 
 function fresh(peer: Peer): Entrant {
-  return { peer, running: null, failure: "", peak: [], paced: [], ownPeak: [], ownPaced: [] }
+  return { peer, running: null, failure: "", peak: [], paced: [], ownPeak: [] }
 }
 
 async function visit(
@@ -116,9 +120,12 @@ async function visit(
   if (report.failures > 0) entrant.failure = `${report.firstFailure} ${entrant.running.lastWords()}`.trim()
   else if (report.messages === 0) entrant.failure = "no message came through"
   else {
-    ;(pace === "peak" ? entrant.peak : entrant.paced).push(report)
     const own = timesBetween(before, await entrant.running.ownTimesSoFar())
-    if (own !== null) (pace === "peak" ? entrant.ownPeak : entrant.ownPaced).push(own)
+    if (pace !== "peak") entrant.paced.push({ ...report, own })
+    else {
+      entrant.peak.push(report)
+      if (own !== null) entrant.ownPeak.push(own)
+    }
   }
 }
 
@@ -165,6 +172,8 @@ function halfOfBestPeak(entrants: readonly Entrant[]): number {
 
 function summarize(entrant: Entrant, openLoop: OpenLoop): TimedResult {
   const { peer, failure, peak } = entrant
+  const calm = entrant.paced.filter(isCalm)
+  const paced = calm.length > 0 ? calm : entrant.paced
   const ofRounds = (field: "proxyCpuNs" | "generatorCpuNs" | "backendCpuNs") =>
     peak.map((report) => report[field] / report.messages / 1000)
   const perMessage = (field: "proxyCpuNs" | "generatorCpuNs" | "backendCpuNs") => spread(ofRounds(field))
@@ -179,9 +188,9 @@ function summarize(entrant: Entrant, openLoop: OpenLoop): TimedResult {
     ...waits(peak),
     generatorUs: perMessage("generatorCpuNs").median,
     backendUs: perMessage("backendCpuNs").median,
-    latency: latencyOf(entrant.paced, openLoop),
+    latency: latencyOf(paced, openLoop),
     peakTimes: timesOf(peak),
-    ownPacedTimes: timesOf(entrant.ownPaced),
+    ownPacedTimes: timesOf(paced.flatMap(({ own }) => own ?? [])),
     ownPeakTimes: timesOf(entrant.ownPeak),
   }
 }
@@ -196,6 +205,7 @@ function latencyOf(paced: readonly GeneratorReport[], { wanted, rate, cores }: O
     ...times,
     delays: timesOf(paced.map(({ delays }) => delays)),
     ...waits(paced),
+    isCalm: paced.every(isCalm),
     overloaded: spread(paced.map(rateOf)).median < KEPT_UP * rate,
   }
 }

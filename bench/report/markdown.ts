@@ -1,7 +1,15 @@
 import type { IdleReport, Report, TimedReport } from "../measure/results.ts"
 import { queueingTable, queueingWords } from "../queueing/table.ts"
 import { octets } from "./format.ts"
-import { delayLines, failureLines, idleRows, ownTimeLines, timedNote, timedRows } from "./rows.ts"
+import {
+  delayLines,
+  failureLines,
+  idleRows,
+  ownTimeLines,
+  timedNote,
+  timedRows,
+  unquietLines,
+} from "./rows.ts"
 import { summaryTable } from "./summary.ts"
 import { markdownTable } from "./table.ts"
 
@@ -42,7 +50,7 @@ export function markdownReport(report: Report): string {
   for (const timed of report.timed) {
     parts.push(`### ${timed.shape.title}`, `![${timed.shape.title}](benchmarks/${timed.shape.name}.svg)`)
     parts.push(markdownTable(timedRows(timed)), failures(timed), timedNote(timed))
-    parts.push(listOf([...delayLines(timed), ...ownTimeLines(timed)]))
+    parts.push(listOf([...delayLines(timed), ...unquietLines(timed), ...ownTimeLines(timed)]))
   }
   parts.push(...dataThreads(report))
   if (report.idle.length > 0) {

@@ -6,7 +6,7 @@ import { idleChart, timedChart } from "./charts.ts"
 import { number, octets, percent, rate, time } from "./format.ts"
 import { markdownReport } from "./markdown.ts"
 import { progressLine } from "./progress.ts"
-import { idleRows, timedNote, timedRows } from "./rows.ts"
+import { idleRows, timedNote, timedRows, unquietLines } from "./rows.ts"
 import { summaryChart, summaryTable } from "./summary.ts"
 import { markdownTable, plainTable } from "./table.ts"
 
@@ -33,6 +33,7 @@ function result(peer: string, kind: TimedResult["kind"], cpuUs: number, p50: num
       p99: 3 * p50,
       p999: 9 * p50,
       overloaded: false,
+      isCalm: true,
       delays: { p50: 90, p99: 10 * p50, p999: 20 * p50 },
       waitMsPerSecond: 3,
       loadWaitMsPerSecond: 200,
@@ -126,6 +127,15 @@ describe("rows", () => {
     expect(timedNote(paced({ wantedRate: 150_000 }))).toMatch(
       / Latency at 100k per second, not at half of the best rival's peak, 150k: of that the load alone would need more than 60 % of its core\.$/,
     )
+  })
+
+  test("who had no quiet round is named, with how long it waited for its core", () => {
+    expect(unquietLines(timed)).toEqual([])
+    const { results } = paced({ isCalm: false, waitMsPerSecond: 277 })
+    const lines = unquietLines({ ...timed, results: [...timed.results.slice(0, 5), results[5]!] })
+    expect(lines).toEqual([
+      "No quiet round at that rate, in which it waits for its core at most 100 ms a second: sluice 277 ms.",
+    ])
   })
 
   test("a run with a failure has no figure", () => {

@@ -1,4 +1,4 @@
-import { LOAD_SHARE_MAX } from "../measure/open-loop.ts"
+import { CALM_WAIT_MS, LOAD_SHARE_MAX } from "../measure/open-loop.ts"
 import type { IdleReport, Latency, TimedReport, TimedResult, Times } from "../measure/results.ts"
 import { number, octets, percent, rate, time } from "./format.ts"
 import type { Table } from "./table.ts"
@@ -93,6 +93,17 @@ export function delayLines(report: TimedReport): string[] {
   return parts.length === 0
     ? []
     : [`At that rate the load itself sent late by p99, and used of its core: ${parts.join(", ")}.`]
+}
+
+/** Whose times at the steady rate tell of what else was on its core. */
+export function unquietLines(report: TimedReport): string[] {
+  const parts = report.results.flatMap(({ peer, failure, latency }) =>
+    failure === "" && latency?.isCalm === false ? [`${peer} ${number(latency.waitMsPerSecond)}`] : [],
+  )
+  if (parts.length === 0) return []
+  return [
+    `No quiet round at that rate, in which it waits for its core at most ${CALM_WAIT_MS} ms a second: ${parts.join(", ")} ms.`,
+  ]
 }
 
 /** What proxies say of their own time, a line each. */
