@@ -129,7 +129,7 @@ async function visit(
   }
 }
 
-/** As much of `wanted` as the load can carry with room: measured straight to a backend, whoever takes part. */
+/** As much of `wanted` as the load can carry with room: measured straight to a backend. */
 function rateFor(
   wanted: number,
   shape: TimedShape,

@@ -231,3 +231,24 @@ test("what is dropped of a queue does not count when it settles", () => {
   expect(queue.capacity).toBe(1024)
   queue.recycle()
 })
+
+test("queues that grow beside each other do not share their rooms", () => {
+  for (const piece of [100, 300, 1600, 5000]) {
+    const queues = Array.from({ length: 8 }, () => OctetQueue.obtain())
+    for (let round = 0; round < 20; round++)
+      for (const [at, queue] of queues.entries()) {
+        queue.push(Buffer.alloc(piece, 16 * at + (round % 16)), 0, piece)
+        queue.settle()
+        // Some of it goes, so that what is held moves to the front of its room.
+        if (round % 3 === 2) queue.drop(Math.min(queue.headLength, piece))
+      }
+    for (const [at, queue] of queues.entries()) {
+      const found = new Set<number>()
+      queue.each((octets, start, end) => {
+        for (let i = start; i < end; i++) found.add(octets[i]! >> 4)
+      })
+      expect([piece, [...found]]).toEqual([piece, [at]])
+    }
+    for (const queue of queues) queue.recycle()
+  }
+})

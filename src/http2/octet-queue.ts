@@ -1,7 +1,12 @@
-import { allocUnpooled } from "./own-octets.ts"
-import { obtainSegment, recycleSegment, SEGMENT_OCTETS } from "./segments.ts"
+import {
+  obtainRoom,
+  obtainSegment,
+  recycleRoom,
+  recycleSegment,
+  SEGMENT_OCTETS,
+  SMALLEST_ROOM_OCTETS as SMALLEST,
+} from "./segments.ts"
 
-const SMALLEST = 512
 /** What takes up no more of a segment is not kept in one. */
 const LITTLE_OCTETS = 4096
 /** Queues kept for reuse. */
@@ -40,7 +45,7 @@ export class OctetQueue {
       this.#isGivenUp = true
       return
     }
-    for (const segment of this.#segments) if (segment.length === SEGMENT_OCTETS) recycleSegment(segment)
+    for (const segment of this.#segments) recycleRoom(segment)
     this.#segments.length = 0
     this.length = 0
     this.#start = 0
@@ -73,7 +78,7 @@ export class OctetQueue {
     if (this.#segments.length !== 1 || large!.length < SEGMENT_OCTETS || held > LITTLE_OCTETS) return
     let size = SMALLEST
     while (size < held) size *= 2
-    const room = allocUnpooled(size)
+    const room = obtainRoom(size)
     large!.copy(room, 0, this.#start, this.#end)
     recycleSegment(large!)
     this.#segments[0] = room
@@ -125,7 +130,7 @@ export class OctetQueue {
       if (last.length === SEGMENT_OCTETS || this.#end + wanted <= last.length) return last
     }
     if (last !== undefined && last.length < SEGMENT_OCTETS) return this.#grow(last, wanted)
-    const segment = wanted >= SMALLEST || last !== undefined ? obtainSegment() : allocUnpooled(SMALLEST)
+    const segment = wanted >= SMALLEST || last !== undefined ? obtainSegment() : obtainRoom(SMALLEST)
     this.#segments.push(segment)
     this.#end = 0
     return segment
@@ -136,9 +141,9 @@ export class OctetQueue {
     const held = this.#end - this.#start
     let size = small.length
     while (size < held + wanted && size < SEGMENT_OCTETS) size *= 2
-    const room =
-      size === SEGMENT_OCTETS ? obtainSegment() : size === small.length ? small : allocUnpooled(size)
+    const room = size === small.length ? small : obtainRoom(size)
     small.copy(room, 0, this.#start, this.#end)
+    if (room !== small) recycleRoom(small)
     this.#segments[0] = room
     this.#start = 0
     this.#end = held

@@ -1,5 +1,12 @@
 import { expect, test } from "vitest"
-import { obtainSegment, recycleSegment, releaseIdleSlabs, SEGMENT_OCTETS } from "./segments.ts"
+import {
+  obtainRoom,
+  obtainSegment,
+  recycleRoom,
+  recycleSegment,
+  releaseIdleSlabs,
+  SEGMENT_OCTETS,
+} from "./segments.ts"
 
 /** 8 MiB of segments of their own, then those of two slabs and a few more. */
 const MANY = 512 + 2 * 33 * 64 + 10
@@ -10,6 +17,28 @@ const blocks = (segments: readonly Buffer[]): Map<ArrayBufferLike, number> => {
     if (buffer.byteLength > SEGMENT_OCTETS) found.set(buffer, (found.get(buffer) ?? 0) + 1)
   return found
 }
+
+test.each([512, 1024, 2048, 4096, 8192, SEGMENT_OCTETS])(
+  "rooms of %i octets are given out again",
+  (octets) => {
+    const first = [obtainRoom(octets), obtainRoom(octets)]
+    expect(first.map(({ length }) => length)).toEqual([octets, octets])
+    expect(first[0]).not.toBe(first[1])
+    for (const room of first) recycleRoom(room)
+    // Those of other sizes are not in their place.
+    expect(obtainRoom(octets === 512 ? 1024 : 512).length).not.toBe(octets)
+    const second = [obtainRoom(octets), obtainRoom(octets)]
+    expect(new Set(second)).toEqual(new Set(first))
+    for (const room of second) recycleRoom(room)
+  },
+)
+
+test("no more than 64 small rooms of a size are kept", () => {
+  const first = Array.from({ length: 70 }, () => obtainRoom(2048))
+  for (const room of first) recycleRoom(room)
+  const second = Array.from({ length: 70 }, () => obtainRoom(2048))
+  expect(second.filter((room) => first.includes(room))).toHaveLength(64)
+})
 
 test("segments do not overlap, and are given out again", () => {
   const first = Array.from({ length: MANY }, () => obtainSegment())

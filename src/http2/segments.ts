@@ -11,6 +11,15 @@ const POOLED_MAX = 512
  */
 const SLAB_SEGMENTS = 33 * 64
 
+/** Smaller rooms double from here on; kept for reuse so many of each size, 1 MiB in all. */
+export const SMALLEST_ROOM_OCTETS = 512
+const ROOMS_POOLED = 64
+
+/** By size: 512, 1024 … 8192 octets. */
+const rooms: Buffer[][] = [[], [], [], [], []]
+
+const roomsOf = (octets: number): Buffer[] => rooms[31 - Math.clz32(octets / SMALLEST_ROOM_OCTETS)]!
+
 /** One block that many segments are cut from. */
 interface Slab {
   readonly block: Buffer
@@ -27,6 +36,21 @@ const pool: Buffer[] = []
 let pooled = 0
 /** Oldest first: that the later ones run empty, the first with room is used. */
 let slabs: Slab[] = []
+
+/**
+ * Room of `octets`: `SMALLEST_ROOM_OCTETS`, doubled any number of times, up to a segment. To be given back by `recycleRoom`.
+ * A queue that grows from nothing to a segment goes through all of them: made anew each time they are work for the
+ * collector, a third of what an upload costs while its backend is the slower.
+ */
+export function obtainRoom(octets: number): Buffer {
+  return octets === SEGMENT_OCTETS ? obtainSegment() : (roomsOf(octets).pop() ?? allocUnpooled(octets))
+}
+
+export function recycleRoom(room: Buffer): void {
+  if (room.length === SEGMENT_OCTETS) return recycleSegment(room)
+  const pooled = roomsOf(room.length)
+  if (pooled.length < ROOMS_POOLED) pooled.push(room)
+}
 
 /** Room of `SEGMENT_OCTETS`. To be given back by `recycleSegment`. */
 export function obtainSegment(): Buffer {

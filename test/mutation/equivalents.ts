@@ -649,10 +649,7 @@ export const equivalents: readonly Equivalents[] = [
         "queuePool.length < QUEUES_POOLED → true",
         "queuePool.length < QUEUES_POOLED → (queuePool.length) <= (QUEUES_POOLED)",
       ],
-      "size === SEGMENT_OCTETS ? obtainSegment()": [
-        "size === SEGMENT_OCTETS → false",
-        "size === small.length → false",
-      ],
+      "size === small.length ? small": ["size === small.length → false"],
     },
   },
   {
