@@ -13,6 +13,7 @@ import { Cluster, type ClusterContext, type StagedState } from "../cluster/clust
 import type { Connector } from "../cluster/connectors.ts"
 import { OwnStreamCounts, type StreamCounts } from "../cluster/counts.ts"
 import { type ClusterState, configuredEndpoints, type EndpointState, layOver } from "../cluster/state.ts"
+import { bodyUsers } from "../config/body-users.ts"
 import type {
   AccessLogConfig,
   ClusterConfig,
@@ -177,6 +178,7 @@ export class ConfigCompiler {
     const stepsMax = this.#parts.limits.regexSteps
     const regexOf = regexesOf(stepsMax)
     const set = yield* namesSet(config)
+    const usersOfBody = yield* bodyUsers(config)
     const ofTable = (underscores: boolean): TableParts => {
       const table = makeVariableTable(config.variables, set, { stepsMax, underscores })
       const templateOf = templatesOf(table)
@@ -247,6 +249,7 @@ export class ConfigCompiler {
         connectHttp1,
         serveFiles,
         meterOf,
+        keepsBody: usersOfBody.has.bind(usersOfBody),
         cursorFieldsOf: cursorFieldsBy,
       }
       const plain = { ...parts, ...ofPlain }

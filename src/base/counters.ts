@@ -90,6 +90,7 @@ export const counterMeanings = {
   ocsp_too_large: "the answer of an OCSP responder was not taken: it has more octets than are read",
   ocsp_forgotten: "the status of a client's certificate was forgotten to remember another",
   password_checks_exceeded: "a caller was refused: too many passwords with slow hashes were being looked at",
+  request_body_not_kept: "the body of a request was too long for `$request_body`",
   password_files_forgotten: "a password file that variables name was forgotten to keep another",
   ocsp_timeout: "an OCSP responder did not answer in time",
   jwks_timeout: "a server of keys for tokens did not answer in time",

@@ -1342,6 +1342,20 @@ const rows = {
     counter: "http1_head_too_large",
     nginx: "large_client_header_buffers",
   },
+  requestBodyOctets: {
+    counts:
+      "what is kept of the body of a request, where `$request_body` is written and `proxy_pass` passes it on",
+    value: 16 * KiB,
+    unit: "octets",
+    min: 0,
+    max: 1 * MiB,
+    per: "stream",
+    stops: "bodies without end in memory, and in logs",
+    effect: "of a longer one nothing is kept: the variable is empty",
+    source: "nginx's client_body_buffer_size on machines of 64 bits",
+    counter: "request_body_not_kept",
+    nginx: "client_body_buffer_size",
+  },
 } as const satisfies Record<string, LimitRow>
 
 export type LimitName = keyof typeof rows

@@ -73,7 +73,7 @@ test.each([
   [["-v"], /^nginx version: sluice\/\S+\n$/, 0],
   [
     ["-V"],
-    /configure arguments: .*--with-http_v2_module .*--with-http_auth_request_module .*--with-stream /,
+    /built with OpenSSL [\d.]+\S*\nTLS SNI support enabled\nconfigure arguments: .*--with-http_v2_module .*--with-http_auth_request_module .*--with-stream /,
     0,
   ],
   [["-h"], /Usage: sluice nginx/, 0],

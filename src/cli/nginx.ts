@@ -83,7 +83,9 @@ export async function nginx(args: readonly string[], io: NginxProcess = nginxPro
 function shown(what: "help" | "version" | "build"): string {
   if (what === "help") return USAGE
   const version = `nginx version: sluice/${VERSION}\n`
-  return what === "version" ? version : `${version}configure arguments: ${CONFIGURE.join(" ")}\n`
+  if (what === "version") return version
+  const tls = `built with OpenSSL ${process.versions.openssl}\nTLS SNI support enabled\n`
+  return `${version}${tls}configure arguments: ${CONFIGURE.join(" ")}\n`
 }
 
 /** As nginx reads them: `-tqc file`, `-cfile` and `-c file` are all taken. A string says what is wrong. */

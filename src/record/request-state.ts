@@ -1,6 +1,7 @@
 import type { RegexMatch } from "../regex/regex.ts"
 import type { CallerToken } from "./caller-token.ts"
 import type { HeaderChange } from "./header-change.ts"
+import type { RequestBody } from "./request-body.ts"
 import { normalizeUri, queryOf } from "./uri.ts"
 
 /** How often one request may be sent to another location: nginx's number. */
@@ -52,6 +53,8 @@ export class RequestState {
   isTokenVerified = false
   /** Seconds since 1970 after which the caller is no longer who it said; 0: its stream may outlive that. */
   expirySeconds = 0
+  /** What came of the request, where that is kept; null: it is not. */
+  body: RequestBody | null = null
   /** The service of limits was asked about it. */
   isRateAsked = false
   /** What services that were asked have changed; null: nothing. */

@@ -136,8 +136,8 @@ const FIXED: ReadonlyMap<string, Variable> = new Map<string, Variable>([
   ["bytes_sent", bytesSent],
   ["pipe", () => "."],
   ["request_completion", ({ endMs, status }) => (endMs > 0 && status > 0 && status !== 499 ? "OK" : "")],
-  // Bodies are passed on, never kept.
-  ["request_body", () => undefined],
+  ["request_body", ({ state }) => state?.body?.text],
+  // Bodies are never written to disk.
   ["request_body_file", () => undefined],
   ["limit_rate", () => "0"],
   ["gzip_ratio", () => undefined],

@@ -355,3 +355,29 @@ test("another endpoint answers for one that refuses connections", async (t) => {
   )
   for (let i = 0; i < 4; i++) expect((await get(port, "/", {}, "x")).status).toBe(200)
 })
+
+test("$request_body is what came, as long as it is short, and requests are gathered", async (t) => {
+  const backend = await echo(t)
+  const port = await run(
+    t,
+    `server { listen 127.0.0.1:1; add_header x-body "<$request_body>" always;
+       location / { proxy_pass http://127.0.0.1:${backend}; }
+       location /page { error_page 404 /short; return 404; }
+       location /stream { proxy_request_buffering off; proxy_pass http://127.0.0.1:${backend}; }
+       location /text { return 200 text; } }`,
+  )
+  const long = "x".repeat(8000)
+  const chunked = { "transfer-encoding": "chunked" }
+  const cases: [path: string, headers: Record<string, string>, body: string, kept: string][] = [
+    ["/", {}, "name=a&b", "name=a&b"],
+    ["/", {}, "", ""],
+    ["/", chunked, long, long],
+    ["/", {}, "x".repeat(16_385), ""],
+    ["/", {}, "a\r\nb: c", "a%0D%0Ab: c"],
+    ["/page", {}, "a", "a"],
+    ["/stream", {}, "a", ""],
+    ["/text", {}, "a", ""],
+  ]
+  for (const [path, headers, body, kept] of cases)
+    expect([path, (await get(port, path, headers, body)).headers["x-body"]]).toEqual([path, `<${kept}>`])
+})

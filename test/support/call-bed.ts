@@ -335,6 +335,7 @@ export class CallBed {
       verifierOf: never,
       cursorFieldsOf: () => () => null,
       serviceMessages: { checkRequest: never, readCheck: never, rateRequest: never, readRate: never },
+      keepsBody: () => false,
       meterOf: () => options.meter ?? null,
       findCluster: () => this.cluster,
       openLog: () => ({

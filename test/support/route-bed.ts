@@ -4,10 +4,12 @@ import { atOnce } from "../../src/base/steps.ts"
 import { TimerWheel } from "../../src/base/timer-wheel.ts"
 import type { Cluster } from "../../src/cluster/cluster.ts"
 import type { Connector } from "../../src/cluster/connectors.ts"
-import type { Config } from "../../src/config/model.ts"
+import { bodyUsers } from "../../src/config/body-users.ts"
+import type { Config, RouteConfig } from "../../src/config/model.ts"
 import { diskFiles } from "../../src/config/nginx/include.ts"
 import { readNginxConfig } from "../../src/config/nginx/read.ts"
 import { namesSet } from "../../src/config/set-names.ts"
+import { BufferBudget } from "../../src/http2/buffer-budget.ts"
 import { HeaderList } from "../../src/http2/header-list.ts"
 import type { CallerToken } from "../../src/record/caller-token.ts"
 import { makeVariableTable } from "../../src/record/declared/declared.ts"
@@ -107,8 +109,10 @@ export class RouteBed {
     const { clock, counters } = this
     const { log } = this.log
     this.admission = new Admission({ clock, log, counters, limits: resolved })
+    const users = atOnce(bodyUsers(config))
     this.context = {
       limits: resolved,
+      budget: new BufferBudget(resolved),
       counters,
       log,
       env: templateEnvironment({ clock }),
@@ -159,6 +163,7 @@ export class RouteBed {
       meterOf: () => null,
       findCluster: (name: string, mayResolve: boolean) =>
         name.startsWith("c") ? ({ name, mayResolve } as unknown as Cluster<LegConnection>) : undefined,
+      keepsBody: (route: RouteConfig) => users.has(route),
       openLog: () => {
         throw new Error("no log is opened here")
       },

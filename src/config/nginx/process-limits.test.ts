@@ -122,6 +122,15 @@ test.each<[what: string, main: string, http: string, server: string, limits: obj
     "http2_max_field_size nonsense;",
     { headerListOctets: 128 * KiB + OVERHEAD, headerBlockOctets: 4 * (128 * KiB + OVERHEAD) },
   ],
+  ["a short body", "", "client_body_buffer_size 8k;", "", {}],
+  [
+    "long bodies, in a location too",
+    "",
+    "client_body_buffer_size 32k;",
+    "client_body_buffer_size 20k; location /up { client_body_buffer_size 64k; grpc_pass grpc://[::1]:9; }",
+    { requestBodyOctets: 64 * KiB },
+  ],
+  ["a body without end", "", "client_body_buffer_size 200m;", "", { requestBodyOctets: KiB * KiB }],
   [
     "more than may be",
     "",

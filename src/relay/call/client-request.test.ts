@@ -147,7 +147,11 @@ describe("a request on its way to a leg", () => {
 test("what came before its call was found to have continuity is handed over whole: octets, then trailers", () => {
   const budget = new BufferBudget(defaultLimits)
   const context = { budget, replayRing: new ReplayRing() }
-  const request = new ClientRequest({ context, downstream: new CallBed().begin().client })
+  const request = new ClientRequest({
+    context,
+    downstream: new CallBed().begin().client,
+    record: { state: null },
+  })
   request.receive(null, Buffer.from("#abc#"), 1, 4, false)
   request.receiveTrailers(null, new HeaderList(["x-t", "1"]))
   const told: string[] = []
@@ -159,7 +163,11 @@ test("what came before its call was found to have continuity is handed over whol
   }
   request.handOver(to as unknown as CallRequest)
   expect([told, request.isReplayable, budget.octets]).toEqual([["abc false true", "x-t 1 true"], false, 0])
-  const bare = new ClientRequest({ context, downstream: new CallBed().begin().client })
+  const bare = new ClientRequest({
+    context,
+    downstream: new CallBed().begin().client,
+    record: { state: null },
+  })
   bare.receive(null, Buffer.from("de"), 0, 2, false)
   bare.handOver(to as unknown as CallRequest)
   expect(told.slice(2)).toEqual(["de false true"])

@@ -1,7 +1,9 @@
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { OctetQueue } from "../../http2/octet-queue.ts"
 import type { Failure } from "../../record/failure.ts"
+import type { RequestState } from "../../record/request-state.ts"
 import { cleanTrailers } from "../route/head-rewrite.ts"
+import { addToBody } from "../route/keep-body.ts"
 import type { UpstreamStream } from "../upstream/leg-connection.ts"
 import { type CallRequest, headersProblem, sendTrailers } from "./call-request.ts"
 import type { Leg } from "./leg.ts"
@@ -14,6 +16,7 @@ const NO_OCTETS = Buffer.alloc(0)
 export interface RequestingCall {
   readonly context: ReplayContext
   readonly downstream: DownstreamStream
+  readonly record: { readonly state: RequestState | null }
 }
 
 /**
@@ -49,6 +52,8 @@ export class ClientRequest implements CallRequest {
   }
 
   receive(leg: Leg | null, octets: Buffer, start: number, end: number, endStream: boolean): void {
+    const { context, record } = this.#call
+    if (record.state !== null) addToBody(record.state, context.budget, octets, start, end)
     const upstream = leg === null ? null : leg.upstream
     this.#replay?.add(octets, start, end, upstream !== null)
     if (upstream === null) return

@@ -12,6 +12,7 @@ import { compilePlans, hasNamedCursor, onePlan, type PlanOf } from "./continuity
 import { connectorFor } from "./endpoint-connector.ts"
 import { compileErrorPages } from "./error-page.ts"
 import type { ResponseRewrite } from "./head-rewrite.ts"
+import { keepBody } from "./keep-body.ts"
 import { compileMessageRates } from "./message-rates.ts"
 import {
   checkBodySize,
@@ -57,6 +58,7 @@ export function compileRoute(
   ]
   const conditions =
     config === null || config.when.length === 0 ? [] : [checkConditions(config.when, host, parts)]
+  if (config !== null && parts.keepsBody(config)) conditions.push(keepBody)
   const route = makeRoute(server, action, settings, host, parts, locationPhases, conditions)
   return { ...route, name, meter: parts.meterOf(route.serverName, name) }
 }

@@ -1,6 +1,6 @@
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { FilesConfig } from "../../config/files-model.ts"
-import type { RouteSettings } from "../../config/model.ts"
+import type { RouteConfig, RouteSettings } from "../../config/model.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import type { Template } from "../../record/template.ts"
@@ -23,6 +23,8 @@ export interface RouteParts extends AdmissionParts, ConnectorParts {
   readonly headRewrites: HeadRewrites
   findCluster(name: string, mayResolve: boolean, needsPort: boolean): Cluster<LegConnection> | undefined
   openLog(config: RouteSettings["accessLogs"][number]): AccessLog
+  /** `$request_body` is written where it leads. */
+  keepsBody(config: RouteConfig): boolean
   /** Null: routes are not counted. */
   meterOf(server: string, route: string): RouteMeter | null
   cursorFieldsOf(descriptorSet: string): CursorFieldsOf

@@ -3,6 +3,7 @@ import type { Limits } from "../../base/limits.ts"
 import type { TimerWheel } from "../../base/timer-wheel.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
 import type { RouteSettings } from "../../config/model.ts"
+import type { BufferBudget } from "../../http2/buffer-budget.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { AccessLog } from "../../log/access-log.ts"
 import type { Log } from "../../log/logger.ts"
@@ -161,6 +162,7 @@ export interface PhaseContext {
   readonly admission: Admission
   readonly cutCalls: CutCalls
   readonly deadlines: TimerWheel
+  readonly budget: BufferBudget
   readonly subrequests: Subrequests
   readonly services: Services
   readonly reflectedFields: ReflectedFields

@@ -1,8 +1,8 @@
 /** `npm run conformance:nginx-tests`: nginx's own suite, through `sluice nginx` and through the nginx of this machine. */
 import { execFileSync, spawn } from "node:child_process"
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { basename, extname, join, resolve } from "node:path"
 import { parseArgs } from "node:util"
 import { readMeasured, writeMeasured } from "../docs.ts"
 import { readTap, type TapCounts } from "./tap.ts"
@@ -15,111 +15,18 @@ Usage: npm run conformance:nginx-tests -- --from DIR [options]
   --only NAME,...  files that begin so (default: ${"grpc,h2,http_,proxy"})
   --through NAME   sluice, nginx or both (default: both)
   --nginx PATH     the nginx that it runs beside; the suite is for the newest (default: nginx)
+  --jobs N         files that run at once (default: 4): most of the time they wait
+  --logs DIR       where all that a file says is written, as NAME.sluice and NAME.nginx
   --verbose        the names of the tests that fail
   --no-docs        leave docs/conformance.md and docs/conformance.json as they are
 
 perl is needed; Test::Nginx comes with the suite. Exit code: 0; 2 for a usage error, or where there is no suite.
 `
 
+/** What Sluice answers as: the suite leaves out what a version has not. */
+const ANSWERS_AS = "1.31.5"
 /** A file of the suite that goes on is stopped. */
 const FILE_TIMEOUT_MS = 400_000
-
-/**
- * The suite gives a program 3 s to start, and a machine with much to do needs more. Its HTTP/2 backends say nothing before
- * they have a request, and Sluice, as gRPC's clients, sends none before the backend's SETTINGS. Its clients of
- * HTTP/2 send none either, and those of HTTP/1.1 end lines with LF alone, and where Huffman's code ends with an octet it is padded
- * by one more, and its frames are larger than a peer that says nothing of it takes. All of that is refused here. It looks
- * for names of fields as nginx writes them, which are lower case here; it cannot read fields that are never indexed, which
- * are passed on as such (RFC 7541 §6.2.3), and for a 502 where a gRPC client is told so by grpc-status.
- */
-const PATIENCE = `package Patience;
-use POSIX ();
-require Test::Nginx;
-no warnings 'redefine';
-*Test::Nginx::waitforfile = sub {
-  my (undef, $file, $pid) = @_;
-  for (1 .. 300) {
-    return 1 if -e $file;
-    return 0 if $pid && waitpid($pid, POSIX::WNOHANG()) != 0;
-    select undef, undef, undef, 0.1;
-  }
-  return undef;
-};
-my $start = \\&Test::Nginx::http_start;
-*Test::Nginx::http_start = sub {
-  my ($request, %extra) = @_;
-  if ($request =~ /^[^\\r\\n]*\\n/) {
-    my ($head, $end, $body) = $request =~ /^(.*?\\n)(\\n|$)(.*)$/s;
-    $head =~ s/\\r?\\n/\\r\\n/g;
-    $end =~ s/^\\n$/\\r\\n/;
-    $request = $head . $end . $body;
-  }
-  return $start->($request, %extra);
-};
-my $finish = \\&Test::Nginx::http_end;
-*Test::Nginx::http_end = sub {
-  my $text = $finish->(@_);
-  return $text unless defined $text && $text =~ /^HTTP\\/1/;
-  my ($head, $rest) = $text =~ /^(.*?\\r\\n)(\\r\\n.*)?$/s;
-  $head =~ s{^([a-z][a-z0-9-]*)(?=:)}{join('-', map {
-    $_ eq 'etag' ? 'ETag' : $_ eq 'www' ? 'WWW' : ucfirst($_)
-  } split(m{-}, $1))}gem;
-  return $head . ($rest // '');
-};
-unshift @INC, sub {
-  my (undef, $file) = @_;
-  return if $file ne 'Test/Nginx/HTTP2.pm' || !open my $in, '<', "lib/$file";
-  my $text = do { local $/; <$in> };
-  $text =~ s/substr\\(\\$ib, 0, 4\\) eq '0000'/substr(\\$ib, 0, 3) eq '000'/;
-  open my $patched, '<', \\$text;
-  return $patched;
-};
-if (eval { require Test::Nginx::HTTP2; 1 }) {
-  my $read = \\&Test::Nginx::HTTP2::read;
-  *Test::Nginx::HTTP2::read = sub {
-    my $frames = $read->(@_);
-    for my $fields (map { $_->{headers} || () } @$frames) {
-      $fields->{':status'} = 502
-        if ($fields->{':status'} // '') eq '200' && ($fields->{'grpc-message'} // '') =~ /^cluster /;
-    }
-    return $frames;
-  };
-  my $new = \\&Test::Nginx::HTTP2::new;
-  *Test::Nginx::HTTP2::new = sub {
-    my ($class, $port, %extra) = @_;
-    $extra{preface} //= "PRI * HTTP/2.0\\x0d\\x0a\\x0d\\x0aSM\\x0d\\x0a\\x0d\\x0a\\0\\0\\0\\4\\0\\0\\0\\0\\0";
-    my $self = $new->($class, $port, %extra);
-    $self->h2_settings(0) if $self && $extra{pure};
-    # The ACK has the bit that ends a stream, and the suite would take it for an end.
-    $self->read(all => [{ type => 'SETTINGS' }], wait => 0.5) if $self && !$extra{pure} && $extra{preface} =~ /^PRI/;
-    return $self;
-  };
-  my $stream = \\&Test::Nginx::HTTP2::new_stream;
-  *Test::Nginx::HTTP2::new_stream = sub {
-    my ($self, $uri, @rest) = @_;
-    my $octets = 0;
-    $octets += length($_->{name} // '') + length($_->{value} // '') for @{$uri->{headers} || []};
-    $uri = { %$uri, continuation => [(16384) x ($octets >> 14)] }
-      if $octets > 16384 && !defined $uri->{continuation};
-    return $stream->($self, $uri, @rest);
-  };
-  my $body = \\&Test::Nginx::HTTP2::h2_body;
-  *Test::Nginx::HTTP2::h2_body = sub {
-    my ($self, $text, $extra) = @_;
-    my $octets = length($text // '');
-    $extra = { %{$extra || {}}, body_split => [(16384) x ($octets >> 14)] }
-      if $octets > 16384 && !($extra && $extra->{body_split});
-    return $body->($self, $text, $extra);
-  };
-  *Test::Nginx::HTTP2::huff = sub {
-    my $code = &Test::Nginx::HTTP2::huff_code;
-    my $bits = join '', map { $code->{$_} } split //, $_[0];
-    my $length = length($bits) + (-length($bits) % 8);
-    return pack("B$length", $bits . $code->{_eos});
-  };
-}
-1;
-`
 
 const { values } = parseArgs({
   options: {
@@ -127,6 +34,8 @@ const { values } = parseArgs({
     only: { type: "string", default: "grpc,h2,http_,proxy" },
     nginx: { type: "string", default: "nginx" },
     through: { type: "string", default: "both" },
+    jobs: { type: "string", default: "4" },
+    logs: { type: "string" },
     verbose: { type: "boolean", default: false },
     docs: { type: "boolean", default: true },
     help: { type: "boolean", default: false },
@@ -153,32 +62,43 @@ async function runAll(from: string): Promise<void> {
     return
   }
   const directory = mkdtempSync(join(tmpdir(), "nginx-tests-"))
-  writeFileSync(join(directory, "Patience.pm"), PATIENCE)
   const measured = await readMeasured()
   const table = (measured.nginxTests ??= { version: "", files: {} })
   if (runners.includes("nginx")) table.version = versionOfNginx()
-  for (const file of files) {
-    const row = (table.files[file.slice(0, -2)] = {} as Partial<Record<Runner, string>>)
-    for (const runner of runners) {
-      const counts = await runFile(from, file, binaryOf(runner, directory), directory)
-      row[runner] = counts.skipped === null ? `${counts.passed} of ${counts.cases}` : "-"
-      const failed = values.verbose ? counts.failed.map((name) => `\n    ${name}`).join("") : ""
-      process.stdout.write(`${file} ${runner}: ${row[runner]}${counts.skipped ?? ""}${failed}\n`)
+  const waiting = [...files]
+  const runNext = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const row = (table.files[file.slice(0, -2)] ??= {})
+      for (const runner of runners) {
+        const counts = await runFile(from, file, binaryOf(runner, directory), directory)
+        row[runner] = counts.skipped === null ? `${counts.passed} of ${counts.cases}` : "-"
+        const failed = values.verbose ? counts.failed.map((name) => `\n    ${name}`).join("") : ""
+        process.stdout.write(`${file} ${runner}: ${row[runner]}${counts.skipped ?? ""}${failed}\n`)
+      }
     }
   }
+  await Promise.all(Array.from({ length: Number(values.jobs) }, runNext))
   rmSync(directory, { recursive: true })
   if (values.docs) await writeMeasured(measured)
 }
 
-/** What stands for nginx. Debian's says that it has modules that are other packages' files: the suite would load them. */
+/**
+ * What stands for nginx. What it says of itself is asked once: the suite asks in each file. Debian's says that it has
+ * modules that are other packages' files: the suite would load them.
+ */
 function binaryOf(runner: Runner, directory: string): string {
-  const path = join(directory, `${runner}-nginx`)
+  const path = join(directory, `nginx.${runner}`)
+  if (existsSync(path)) return path
   const main = resolve(import.meta.dirname, "../../../src/cli/main.ts")
-  const text =
-    runner === "sluice"
-      ? `exec "${process.execPath}" "${main}" nginx "$@"`
-      : `if [ "$1" = -V ]; then "${values.nginx}" -V 2>&1 | sed 's/--with-[a-z_]*=dynamic//g'; exit; fi
-exec "${values.nginx}" "$@"`
+  const program = runner === "sluice" ? `"${process.execPath}" "${main}" nginx` : `"${values.nginx}"`
+  for (const flag of ["-v", "-V"]) {
+    const said = execFileSync("sh", ["-c", `${program} ${flag} 2>&1`], { encoding: "utf8" })
+    const suited = said
+      .replace(/--with-[a-z_]*=dynamic/g, "")
+      .replace(/sluice\/[\d.]+/, `nginx/${ANSWERS_AS}`)
+    writeFileSync(`${path}${flag}`, suited)
+  }
+  const text = `case "$1" in -v|-V) exec cat "${path}$1" >&2; esac\nexec ${program} "$@"`
   writeFileSync(path, `#!/bin/sh\n${text}\n`, { mode: 0o755 })
   return path
 }
@@ -190,15 +110,20 @@ function versionOfNginx(): string {
 
 function runFile(from: string, file: string, binary: string, directory: string): Promise<TapCounts> {
   const { promise, resolve: done } = Promise.withResolvers<TapCounts>()
-  const child = spawn("perl", [`-I${directory}`, "-Ilib", "-MPatience", file], {
+  const child = spawn("perl", [`-I${import.meta.dirname}`, "-Ilib", "-MPatience", file], {
     cwd: from,
-    env: { ...process.env, TEST_NGINX_BINARY: binary },
-    stdio: ["ignore", "pipe", "ignore"],
+    env: { ...process.env, TEST_NGINX_BINARY: binary, NODE_COMPILE_CACHE: join(directory, "compiled") },
+    stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   })
   let text = ""
+  let all = ""
   child.stdout.setEncoding("utf8").on("data", (piece: string) => {
     text += piece
+    all += piece
+  })
+  child.stderr.setEncoding("utf8").on("data", (piece: string) => {
+    all += piece
   })
   // What the suite started, too, is of its process group.
   const end = (): void => void (child.pid !== undefined && killGroup(child.pid))
@@ -207,6 +132,8 @@ function runFile(from: string, file: string, binary: string, directory: string):
   child.on("exit", (code) => {
     clearTimeout(timer)
     end()
+    if (values.logs !== undefined)
+      writeFileSync(join(values.logs, `${basename(file, ".t")}${extname(binary)}`), all)
     done(readTap(text, code !== null))
   })
   return promise

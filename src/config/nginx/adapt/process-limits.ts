@@ -1,4 +1,4 @@
-/** The bounds of limits.ts that a file sets: `sluice_limit`, and nginx's own words for the head of a request. */
+/** The bounds of limits.ts that a file sets: `sluice_limit`, and nginx's own words for requests. */
 import { defaultLimits, type LimitName, limitNames, limitTable } from "../../../base/limits.ts"
 import { resolveLimits } from "../../../base/resolve-limits.ts"
 import { didYouMean } from "../../problem.ts"
@@ -31,7 +31,7 @@ export function adaptProcessLimits(
   const written = new Map<string, Directive>()
   const own: Overrides = {}
   for (const directive of main.own("sluice_limit")) adaptLimit(report, directive, written, own)
-  const limits = { ...headLimits(report, [http, ...servers], own), ...own }
+  const limits = { ...requestLimits(report, [http, ...servers], own), ...own }
   for (const { name, message } of resolveLimits(limits).problems) {
     const directive = written.get(name) ?? written.get("connectionWindowOctets")!
     report.error(spanOf(directive), message)
@@ -74,8 +74,8 @@ function readValue(text: string, unit: string): [number: number | null, example:
   return [isBare ? null : readTimeMs(text), "a time with its unit, for instance 500ms or 10s"]
 }
 
-/** What one level or another lets a head have, where that is more than without it. */
-function headLimits(report: Report, scopes: readonly Scope[], own: Overrides): Overrides {
+/** What one level or another lets a request have, where that is more than without it. */
+function requestLimits(report: Report, scopes: readonly Scope[], own: Overrides): Overrides {
   const limits: Overrides = {}
   const raise = (name: LimitName, octets: number): void => {
     const { max } = limitTable[name]
@@ -100,7 +100,17 @@ function headLimits(report: Report, scopes: readonly Scope[], own: Overrides): O
   const first = most("client_header_buffer_size", size)
   if (buffers + first > 0)
     raise("http1HeadOctets", (first || NGINX_HEAD_OCTETS) + (buffers || NGINX_BUFFERS_OCTETS))
+  const bodies = within(scopes[0]!.directives, "client_body_buffer_size").map(size)
+  raise("requestBodyOctets", Math.max(0, ...bodies))
   return limits
+}
+
+/** Those of a name in a block, and in all blocks of it. */
+function within(directives: readonly Directive[], name: string): Directive[] {
+  return directives.flatMap((each) => [
+    ...(each.name.text === name ? [each] : []),
+    ...within(each.block ?? [], name),
+  ])
 }
 
 /** Of `NUMBER SIZE`, all together; 0 where that is wrong. */

@@ -184,6 +184,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "NUMBER × SIZE: octets of a request's head in all; raises `headerListOctets` and `http1HeadOctets`, never lowers them; the largest of all servers",
   ],
   ["client_header_buffer_size", "HS size", "so much more of an HTTP/1.1 head; raises `http1HeadOctets`"],
+  [
+    "client_body_buffer_size",
+    "HSL size",
+    "of a longer body `$request_body` is empty; raises `requestBodyOctets`, never lowers it; the largest of all",
+  ],
   ["max_headers", "HS number", "fields of a request's head; raises `headerFieldsMax`, never lowers it"],
   [
     "underscores_in_headers",

@@ -70,7 +70,7 @@ export const NO_EFFECT: DirectiveGroup[] = [
         http2_pool_size http2_body_preread_size`,
       "HS number": "http2_streams_index_size",
       "HSL size": `
-        subrequest_output_buffer_size client_body_buffer_size grpc_buffer_size grpc_socket_rcvbuf
+        subrequest_output_buffer_size grpc_buffer_size grpc_socket_rcvbuf
         grpc_socket_sndbuf http2_chunk_size`,
       "HSL 1-4": "client_body_temp_path",
       "HSL 1": "client_body_in_file_only",
