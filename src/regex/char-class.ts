@@ -59,7 +59,7 @@ function skipMarks(cursor: Cursor, { extended }: Flags): void {
 }
 
 const POSIX = /\[([:.=])(\^?)([^\]\\]*?)\1\]/y
-const SET_ESCAPE = /\\[dDwWsShHvV]/y
+const SET_ESCAPE = /\\[dDwWsShHvVpP]/y
 
 function innerSetIsNext(cursor: Cursor): boolean {
   if (cursor.isQuoted) return false

@@ -1,5 +1,6 @@
 import type { Cursor } from "./cursor.ts"
 import { complement, escapedSets, type OctetSet } from "./octet-set.ts"
+import { propertySet } from "./unicode-property.ts"
 
 /** Escapes that stand for one octet, by their letter. */
 const OCTETS: Readonly<Record<string, number>> = { a: 7, e: 27, f: 12, n: 10, r: 13, t: 9 }
@@ -31,6 +32,14 @@ export function octetEscape(cursor: Cursor): number | null {
 
 /** After the backslash: a set of octets. Null: none, and nothing was taken. */
 export function setEscape(cursor: Cursor): OctetSet | null {
+  const start = cursor.at - 1
+  const property = cursor.take(/([pP])(?:\{(\^?)([A-Za-z&]+)\}|([A-Z]))/y)
+  if (property !== null) {
+    const [whole, letter, not, long, short] = property
+    const set = propertySet(long ?? short!)
+    if (set === null) cursor.unsupported(`\\${whole}`, start)
+    return (letter === "P") === (not === "^") ? set : complement(set)
+  }
   const letter = cursor.take(/[dDwWsShHvV]/y)?.[0]
   if (letter === undefined) return null
   const set = escapedSets.get(letter.toLowerCase())!

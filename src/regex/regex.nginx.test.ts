@@ -28,6 +28,10 @@ const CASES: [pattern: string, paths: Record<string, string | null>][] = [
   ["^/(a?+)a$", { "/a": null, "/aa": "a,," }],
   ["^/(a{2,3}+)a", { "/aaa": null, "/aaaa": "aaa,," }],
   ["^/(a{2})(a{1,2}?)(a{0,})$", { "/aaaaa": "aa,a,aa", "/aa": null }],
+  ["^/(\\p{N}+)(\\p{^L})(\\P{Lu})$", { "/12_a": "12,_,a", "/12_A": null }],
+  ["^/([\\p{Lu}\\pN-]+)(\\p{L&})$", { "/A1-b": "A1-,b,", "/a1b": null }],
+  ["^/(\\p{L}+)$", { "/\xe9\xb5\xaa": "\xe9\xb5\xaa,,", "/\xd7": null }],
+  ["(?i)^/(\\p{Lu}+)$", { "/A": "A,,", "/ab": null }],
   ["^/a{,x(b)", { "/a{,xb": "b,," }],
   ["^/(?=(a+))a(b|a)", { "/aab": "aa,a," }],
   ["^/(?!ab)(a.)", { "/ab": null, "/ac": "ac,," }],
@@ -236,7 +240,7 @@ const ACCEPTED: Record<"both" | "neither" | "nginx" | "we", string[]> = {
   ],
   // What this engine does not do: recursion, verbs, Unicode, callouts, and what would be too large.
   nginx: [
-    "\\p{Lu}",
+    "\\p{Greek}",
     "\\X",
     "(?R)",
     "(a)(?1)",

@@ -152,12 +152,25 @@ const CASES: Record<string, Case> = {
      location /arg { try_files /$arg_f =404; }
      location /dir { try_files $uri $uri/ =404; }
      location /i/ { alias ROOT/www/dir/; try_files $uri $uri/ =404; }
+     location ~ ^/re/(.*)$ { alias ROOT/www/; try_files $1 dir/$1 dir/ =404; }
+     location ~ ^/rf/(.*)$ { alias ROOT/www/dir; try_files /$1 /shown?$1; }
+     location ~ ^/rc/(.*)$ { alias ROOT/www/$1; try_files "" /home.txt =404; }
      location /shown { return 200 "$uri $args"; }
      location @other { return 200 "other $uri"; }`,
     [
       ...["/app", "/app/x/y", "/code", "/named", "/named?x", "/query/1?x=2", "/fixed", "/loop"],
       ...["/arg?f=a.txt", "/arg?f=../secret/none", "/dir", "/dir/", "/dir/home.txt", "/dir/none"],
       ...["/i/home.txt", "/i/none", "/i/"],
+      ...[
+        "/re/a.txt",
+        "/re/home.txt",
+        "/re/none",
+        "/re/",
+        "/rf/home.txt",
+        "/rf/none",
+        "/rc/a.txt",
+        "/rc/dir",
+      ],
       { path: "/app/x", method: "POST" },
       { path: "/named/x", method: "POST", body: "text" },
     ],

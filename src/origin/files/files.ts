@@ -92,36 +92,38 @@ class Files {
 
   async find(call: PhasedCall, context: PhaseContext): Promise<Found> {
     const state = stateOf(call.record)
-    const elsewhere = this.#last === null ? null : await this.#try(this.#last, call, state, context)
-    if (elsewhere !== null) return { verdict: elsewhere }
+    const tried = this.#last === null ? null : await this.#try(this.#last, call, state, context)
+    if (tried !== null && "kind" in tried) return { verdict: tried }
     const method = state.method ?? call.record.head.method
     const isRead = method === "GET" || method === "HEAD"
     if (!isRead && method !== "POST") return { verdict: answer(405) }
     if (state.uri.endsWith("/")) return { verdict: await this.#indexOf(call, state, context) }
-    const found = await this.#look(state.uri, call, context)
+    const found = tried ?? (await this.#look(state.uri, call, context))
     if (typeof found === "number") return { verdict: answer(found) }
     if (found.stats.isDirectory()) return { verdict: this.#toDirectory(state) }
     if (!isRead) return { verdict: answer(405) }
     return this.#open(found, call, state)
   }
 
-  /** Null: one of them is there, and is now the request's path. */
+  /** The file that is there, and is now the request's path; null: the directory that it is. */
   async #try(
     last: Template,
     call: PhasedCall,
     state: RequestState,
     context: PhaseContext,
-  ): Promise<Verdict | null> {
+  ): Promise<Verdict | OnDisk | null> {
     const { replaces } = this.#config
+    const isAll = replaces === "all"
     for (const { uri, isDirectory } of this.#tried) {
       const rendered = uri.render(call.record, context.env)
-      const prefix = replaces === "all" ? "" : state.uri.slice(0, replaces)
+      const prefix = isAll ? "" : state.uri.slice(0, replaces)
       const path = rendered.startsWith(prefix) ? rendered : prefix + rendered
-      const found = await this.#look(path, call, context)
+      const found = await this.#look(path, call, context, isAll ? path : "")
       if (typeof found === "number" || found.stats.isDirectory() !== isDirectory) continue
+      if (isDirectory && isAll) return null
       state.uri = path
       state.isRewritten = true
-      return null
+      return isDirectory ? null : found
     }
     const target = last.render(call.record, context.env)
     if (target.startsWith("=")) return answer(Number(target.slice(1)))

@@ -289,6 +289,28 @@ describe("a response's head on its way down", () => {
     expect(got(changes)).toBe(expected)
   })
 
+  test.each<[what: string, added: [name: string, template: string][], expected: string]>([
+    ["is replaced where it stands", [["ETag", "b"]], "etag b x 1 last-modified c"],
+    ["is removed by nothing", [["etag", ""]], "x 1 last-modified c"],
+    ["is added where there is none, and others stay", [["x", "2"]], "etag a x 1 last-modified c x 2"],
+    [
+      "the last one counts",
+      [
+        ["Last-Modified", ""],
+        ["last-modified", "d"],
+      ],
+      "etag a x 1 last-modified d",
+    ],
+    ["what it was is known until then", [["etag", "$sent_http_etag-z"]], "etag a-z x 1 last-modified c"],
+  ])("an answer has one etag and one last-modified, which %s", (_what, added, expected) => {
+    const list = new HeaderList([":status", "200", "etag", "a", "x", "1", "last-modified", "c"], new Set([2]))
+    const addHeaders = added.map(([name, template]) => ({ name, template, always: true }))
+    const rewritten = new ResponseRewrite(settingsOf({ addHeaders })).apply(list, 200, record, env)
+    const { fields, neverIndexed } = rewritten
+    expect(fields.slice(2).join(" ")).toBe(expected)
+    expect([...neverIndexed!].map((at) => fields[2 * at])).toEqual(["x"])
+  })
+
   test.each<[string, Partial<RouteSettings>, string]>([
     [
       "what the backend said",

@@ -175,6 +175,9 @@ const STEERING = ["expires", "redirect", "limit-rate", "buffering", "charset"].m
   (name) => `x-accel-${name}`,
 )
 
+/** An answer has each of them once: what is added takes the place of what is there, and is nothing where it is empty. */
+const REPLACED: ReadonlySet<string> = new Set(["last-modified", "etag"])
+
 /** What `expires` takes the place of. */
 const EXPIRING: ReadonlySet<string> = new Set(["expires", "cache-control"])
 
@@ -244,14 +247,23 @@ export class ResponseRewrite {
     const fields = [...kept.fields, ...expires]
     this.#charset?.applyTo(fields, status, record, env)
     const hasGrpcStatus = this.#addsGrpcStatus && list.get("grpc-status") !== undefined
+    const removed = new Set<string>()
     for (const { field, always } of this.#added) {
       const { name } = field
       if ((!always && !isAddedTo) || (hasGrpcStatus && GRPC_STATUS.has(name))) continue
       if (field.constant === null) record.responseHeaders = new HeaderList(fields)
       const value = field.value(record, env)
-      if (value !== "") fields.push(name, value)
+      const at = REPLACED.has(name) ? namedAt(fields, name) : -1
+      if (value === "") {
+        if (at >= 0) removed.add(name)
+      } else if (at < 0) fields.push(name, value)
+      else {
+        fields[at + 1] = value
+        removed.delete(name)
+      }
     }
-    return new HeaderList(fields, kept.neverIndexed)
+    const made = new HeaderList(fields, kept.neverIndexed)
+    return removed.size === 0 ? made : without(removed, made)
   }
 
   trailers(list: HeaderList): HeaderList {
@@ -269,6 +281,12 @@ const FRAMING = new Set(["content-length", "host", "te", "trailer", "content-enc
 
 export function cleanTrailers(list: HeaderList): HeaderList {
   return without(FRAMING, list)
+}
+
+/** Where its name stands; -1: nowhere. */
+function namedAt(fields: readonly string[], name: string): number {
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === name) return i
+  return -1
 }
 
 /** The very same list where it has none of the names. */

@@ -114,6 +114,7 @@ describe("proxy_cookie_domain and proxy_cookie_path", () => {
     ["s=1; domain=z.test; path=/z", "s=1; domain=z.test; path=/z"],
     ["s=1; domain=b.test.x", "s=1; domain=b.test.x"],
     ["s=1; domain=www.c.test", "s=1; domain=www.d.test"],
+    ["s=1; domain=WWW.C.test", "s=1; domain=WWW.d.test"],
     ["domain=b.test", "domain=b.test"],
     ["s=1", "s=1"],
   ])("%s: %s", (cookie, expected) => {
@@ -122,7 +123,7 @@ describe("proxy_cookie_domain and proxy_cookie_path", () => {
 
   test("each by itself, and of a cookie alone", () => {
     const fields = ["set-cookie", "s=1; domain=b.test; path=/b/", "x-cookie", "s=1; domain=b.test"]
-    expect(passed("proxy_cookie_domain .b.test a.test;", fields)).toBe(
+    expect(passed("proxy_cookie_domain .b.test .a.test;", fields)).toBe(
       "set-cookie s=1; domain=a.test; path=/b/; x-cookie s=1; domain=b.test;",
     )
     expect(passed("proxy_cookie_path ~^/B /a;", fields)).toContain("path=/b/;")

@@ -4,7 +4,7 @@ import { isAbsolute, join } from "node:path"
 import { defaults } from "../../defaults-table.ts"
 import { type FilesConfig, nginxTypes } from "../../files-model.ts"
 import type { RouteAction, RouteMatch } from "../../model.ts"
-import { type Directive, spanOf } from "../ast.ts"
+import type { Directive } from "../ast.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
@@ -24,10 +24,6 @@ export function adaptFiles(adapter: Adapter, scope: Scope, match: RouteMatch | n
   // A location within that of the alias keeps what that one replaces.
   const replaces = isAlias ? replacedBy(outerMatch(adapter, scope) ?? match) : 0
   const tryFiles = adaptTryFiles(adapter, scope)
-  if (replaces === "all" && tryFiles.length > 0) {
-    report.error(spanOf(found!), "alias in a regex location is not supported beside try_files")
-    return null
-  }
   const files: FilesConfig = {
     root,
     replaces,

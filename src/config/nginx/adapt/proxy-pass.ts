@@ -109,7 +109,7 @@ function adaptProxySettings(
     passBody: isOn("proxy_pass_request_body", true),
     requestBuffering: isOn("proxy_request_buffering", true),
     passTrailers: isOn("proxy_pass_trailers", false),
-    cookieDomains: adaptCookies(adapter, scope, "proxy_cookie_domain"),
+    cookieDomains: adaptCookies(adapter, scope, "proxy_cookie_domain").map(ofDomain),
     cookiePaths: adaptCookies(adapter, scope, "proxy_cookie_path"),
     cookieFlags: adaptCookieFlags(adapter, scope),
   }
@@ -127,6 +127,13 @@ function adaptCookies(adapter: Adapter, scope: Scope, name: string): TextRule[] 
     }
     return adaptRule(adapter, match, replacement)
   })
+}
+
+/** As nginx reads it: a regex is without regard to case, and a dot before a name is none of it. */
+function ofDomain({ match, replacement }: TextRule): TextRule {
+  if ("pattern" in match) return { match: { ...match, ignoreCase: true }, replacement }
+  const bare = (name: string): string => name.replace(/^\./, "")
+  return { match: { text: bare(match.text) }, replacement: bare(replacement) }
 }
 
 const FLAGS = ["secure", "httponly", "samesite", "samesite=strict", "samesite=lax", "samesite=none"]
