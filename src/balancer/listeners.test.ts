@@ -41,7 +41,7 @@ function bedOf() {
       allowHalfOpen,
       setKeepAlive: (is: boolean) => said.push(`keepalive ${is}`),
     }
-    const isTaken = takeOver!.take(socket as unknown as Socket)
+    const isTaken = takeOver!(socket as unknown as Socket)
     return { isTaken, allowHalfOpen: socket.allowHalfOpen, said: said.splice(0) }
   }
   return { listeners, liveOf, come }

@@ -128,10 +128,7 @@ export class Listeners {
         (accept) => {
           if ("router" in opened) this.#clients.accept(opened, accept)
         },
-        {
-          isWanted: () => opened.tls !== null || opened.within !== null || !("router" in opened),
-          take: (socket) => this.#takeOver(opened, socket),
-        },
+        (socket) => this.#takeOver(opened, socket),
       )
     this.#open.set(name, opened)
   }

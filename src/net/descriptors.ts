@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs"
+import type { Socket } from "node:net"
 import type { Clock } from "../base/clock.ts"
 import { type Counters, counterIds } from "../base/counters.ts"
 import type { Limits } from "../base/limits.ts"
@@ -41,7 +42,7 @@ export class Descriptors {
   }
 
   /** The system gives the lowest number that is free, so a high one says that all below it are in use. */
-  isLow(socket: object): boolean {
+  isLow(socket: Socket): boolean {
     const { fd } = (socket as { _handle?: { fd?: number } | null })._handle ?? {}
     return fd !== undefined && fd >= this.#clientsBelow
   }

@@ -1,8 +1,6 @@
 /** Something with output to write. */
 export interface Flushable {
   flush(): void
-  /** Its last write is over. */
-  written(): void
 }
 
 /** Told of every turn of the event loop that reads or writes: from its first octets until all output is written. */
@@ -18,7 +16,6 @@ export interface TurnWatch {
 export class Flusher {
   #dirty: Flushable[] = []
   #spare: Flushable[] = []
-  readonly #written: Flushable[] = []
   #isScheduled = false
   #isFlushing = false
   readonly #afterReads: (callback: () => void) => void
@@ -30,9 +27,6 @@ export class Flusher {
     this.#dirty = this.#spare
     for (let i = 0; i < dirty.length; i++) dirty[i]!.flush()
     dirty.length = 0
-    const written = this.#written
-    for (let i = 0; i < written.length; i++) written[i]!.written()
-    written.length = 0
     this.#spare = dirty
     this.#isFlushing = false
     this.#watch.turnEnded()
@@ -57,19 +51,9 @@ export class Flusher {
     if (!this.#isScheduled) this.#schedule()
   }
 
-  /** Call for a write that was over at once: its `written` follows, not within what led to the write. */
-  written(flushable: Flushable): void {
-    if (this.#isFlushing) this.#written.push(flushable)
-    else process.nextTick(tellWritten, flushable)
-  }
-
   #schedule(): void {
     this.#isScheduled = true
     if (!this.#isFlushing) this.#watch.turnBegan()
     this.#afterReads(this.#run)
   }
-}
-
-function tellWritten(flushable: Flushable): void {
-  flushable.written()
 }

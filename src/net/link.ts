@@ -1,10 +1,9 @@
+import type { Socket } from "node:net"
 import type { CachedClock, Timer } from "../base/clock.ts"
 import type { Placed } from "../base/roster.ts"
 import { type Output, type OutputChunk, recycleChunk } from "../http2/output.ts"
-import { DirectWriter } from "./direct-write.ts"
 import { errorReason } from "./error-reason.ts"
 import type { Flushable, Flusher } from "./flusher.ts"
-import type { LinkSocket } from "./link-socket.ts"
 import { resetSocket } from "./reset-socket.ts"
 
 /** What a link carries octets for: an HTTP/2 connection, or a bridge's. */
@@ -32,7 +31,7 @@ export interface LinkOwner {
 const LINK = Symbol("link")
 
 /** A socket knows its link, so that all of them share their listeners: closures would be 600 octets for each. */
-interface LinkedSocket extends LinkSocket {
+interface LinkedSocket extends Socket {
   [LINK]?: Link
 }
 
@@ -58,7 +57,7 @@ const NOTHING_WRITTEN: OutputChunk[] = []
  */
 export class Link implements Flushable, Placed {
   place = -1
-  readonly socket: LinkSocket
+  readonly socket: Socket
   /** It could not be opened: the process has too many files open. */
   lacksDescriptor = false
   readonly #flusher: Flusher
@@ -77,9 +76,6 @@ export class Link implements Flushable, Placed {
   #writingOctets = 0
   #writing = NOTHING_WRITTEN
   #deadline: Timer | null = null
-  readonly #onWritten = (): void => this.written()
-  /** Undefined until the first write. */
-  #direct: DirectWriter | null | undefined = undefined
 
   constructor(socket: LinkedSocket, flusher: Flusher, clock: CachedClock, owner: LinkOwner) {
     this.socket = socket
@@ -180,33 +176,22 @@ export class Link implements Flushable, Placed {
   }
 
   #write(chunks: OutputChunk[]): void {
+    const { socket } = this
     this.#isWriting = true
     this.#writing = chunks
     this.#writingOctets = 0
-    const octets: Buffer[] = []
-    for (const { buffer, length } of chunks) {
+    if (chunks.length > 1) socket.cork()
+    for (let i = 0; i < chunks.length; i++) {
+      const { buffer, length } = chunks[i]!
       this.#writingOctets += length
-      octets.push(length === buffer.length ? buffer : buffer.subarray(0, length))
+      const octets = length === buffer.length ? buffer : buffer.subarray(0, length)
+      if (i === chunks.length - 1) socket.write(octets, this.#written)
+      else socket.write(octets)
     }
-    const { socket } = this
-    if (this.#direct === undefined && !socket.connecting)
-      this.#direct = DirectWriter.of(socket, this.#onWritten)
-    if (this.#direct == null) this.#writeToStream(octets)
-    else if (this.#direct.write(octets)) this.#flusher.written(this)
+    if (chunks.length > 1) socket.uncork()
   }
 
-  #writeToStream(octets: readonly Buffer[]): void {
-    const { socket } = this
-    if (octets.length > 1) socket.cork()
-    for (let i = 0; i < octets.length; i++) {
-      if (i === octets.length - 1) socket.write(octets[i]!, this.#onWritten)
-      else socket.write(octets[i]!)
-    }
-    if (octets.length > 1) socket.uncork()
-  }
-
-  /** The last write is over: the kernel has taken it, or the socket broke. */
-  written(): void {
+  readonly #written = (): void => {
     this.#isWriting = false
     const user = this.#user
     for (const chunk of this.#writing) recycleChunk(chunk.buffer)

@@ -3,8 +3,6 @@ import { createServer, type Server, type Socket } from "node:net"
 import { dirname } from "node:path"
 import type { ListenerConfig } from "../config/model.ts"
 import { isUnspecified } from "../config/wildcard.ts"
-import { acceptBelow } from "./accept-below.ts"
-import type { LinkSocket } from "./link-socket.ts"
 import { listenProblem } from "./listen-problem.ts"
 import { type OnOctets, readShared } from "./shared-read.ts"
 import { removeStaleSocket } from "./stale-socket.ts"
@@ -23,21 +21,17 @@ export interface Listening {
   close(): void
 }
 
-export type OnAccept = (accept: (onOctets: OnOctets) => LinkSocket) => void
+export type OnAccept = (accept: (onOctets: OnOctets) => Socket) => void
+export type TakeOver = (socket: Socket) => boolean
 
-/** Goes on with what a listener accepts, where that is not read as it comes. */
-export interface TakeOver {
-  /** Whether sockets are to be offered at all. */
-  isWanted(): boolean
-  /** True: it has the socket now, from which nothing has been read. */
-  take(socket: Socket): boolean
-}
-
-/** Opens a listener. `takeOver` is asked first. Errors: one sentence that names the address and the cause. */
+/**
+ * Opens a listener. `takeOver` is asked first: true when it goes on with the socket itself, as TLS does; nothing has
+ * been read from it. Errors: one sentence that names the address and the cause.
+ */
 export async function listen(
   config: ListenerConfig,
   onConnection: OnAccept,
-  takeOver: TakeOver | null = null,
+  takeOver: TakeOver = () => false,
 ): Promise<Listening> {
   const server = makeServer(config, onConnection, takeOver)
   const error = await tryToListen(server, config)
@@ -58,7 +52,7 @@ export async function listenOn(
   fd: number,
   config: ListenerConfig,
   onConnection: OnAccept,
-  takeOver: TakeOver | null = null,
+  takeOver: TakeOver = () => false,
 ): Promise<Listening> {
   const server = makeServer(config, onConnection, takeOver)
   const error = await attempt(server, (done) => server.listen({ fd }, config.backlog ?? BACKLOG_MAX, done))
@@ -66,7 +60,7 @@ export async function listenOn(
   return listening(server)
 }
 
-function makeServer(config: ListenerConfig, onConnection: OnAccept, takeOver: TakeOver | null): Server {
+function makeServer(config: ListenerConfig, onConnection: OnAccept, takeOver: TakeOver): Server {
   const server = createServer({
     pauseOnConnect: true,
     noDelay: true,
@@ -74,14 +68,11 @@ function makeServer(config: ListenerConfig, onConnection: OnAccept, takeOver: Ta
     allowHalfOpen: config.protocol === "tcp",
   })
   server.on("connection", (socket) => {
-    if (takeOver?.take(socket) === true) return
+    if (takeOver(socket)) return
     onConnection((onOctets) => {
       readShared(socket, onOctets)
       return socket
     })
-  })
-  server.once("listening", () => {
-    acceptBelow(server, config, onConnection, () => takeOver?.isWanted() === true)
   })
   return server
 }

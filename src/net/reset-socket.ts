@@ -1,7 +1,7 @@
-import type { LinkSocket } from "./link-socket.ts"
+import type { Socket } from "node:net"
 
 /** Closes with a reset, where there is one: not on Unix sockets, and over TLS the missing alert says the same. */
-export function resetSocket(socket: LinkSocket): void {
+export function resetSocket(socket: Socket): void {
   const isTcp = socket.remoteAddress !== undefined && (socket as { encrypted?: boolean }).encrypted !== true
   if (isTcp) socket.resetAndDestroy()
   else socket.destroy()

@@ -6,14 +6,14 @@ const READ_OCTETS = 65_536
 /** Receives `length` octets at the start of the shared buffer. */
 export type OnOctets = (octets: Buffer, length: number) => void
 
-export const sharedBuffer = Buffer.allocUnsafeSlow(READ_OCTETS)
+const readBuffer = Buffer.allocUnsafeSlow(READ_OCTETS)
 
 /** `onread` for a socket: no allocation for each read. */
 export function readInto(onOctets: OnOctets) {
   return {
-    buffer: sharedBuffer,
+    buffer: readBuffer,
     callback(length: number): boolean {
-      onOctets(sharedBuffer, length)
+      onOctets(readBuffer, length)
       return true
     },
   }

@@ -23,7 +23,7 @@ export class GivenSockets implements Network {
   listen = async (
     config: ListenerConfig,
     onConnection: OnAccept,
-    takeOver: TakeOver | null = null,
+    takeOver?: TakeOver,
   ): Promise<Listening> => {
     const fds = this.#fds.get(config.name)
     // Windows has no descriptors to give.

@@ -4,7 +4,6 @@ import { counterIds } from "../../base/counters.ts"
 import { Roster } from "../../base/roster.ts"
 import { Tags } from "../../base/tags.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
-import type { LinkSocket } from "../../net/link-socket.ts"
 import type { OnOctets } from "../../net/shared-read.ts"
 import { readShared } from "../../net/shared-read.ts"
 import type { ConnectionRecord, TlsInfo } from "../../record/record.ts"
@@ -25,7 +24,7 @@ export interface ClientsOptions {
   openStream: DownstreamOptions["openStream"]
   /** Makes the connection of a client that speaks HTTP/1. */
   http1(options: DownstreamOptions): ClientConnection & LinkUser
-  link(socket: LinkSocket): Link
+  link(socket: Socket): Link
   nextConnectionId(): number
   onConnect(record: ConnectionRecord): void
   onDisconnect(record: ConnectionRecord): void
@@ -37,18 +36,18 @@ export interface ClientsOptions {
 export class Clients {
   readonly connections = new Roster<ClientConnection>()
   /** Sockets whose TLS handshake goes on, and the listener of each. */
-  readonly handshakes = new Tags<LinkSocket, OpenListener>()
+  readonly handshakes = new Tags<Socket, OpenListener>()
   /** Of those, what is known of clients that were passed here. */
-  readonly #passed = new Tags<LinkSocket, PassedClient>()
+  readonly #passed = new Tags<Socket, PassedClient>()
   /** Listeners that are gone, or drain: what still comes there is told to go elsewhere. */
   readonly #gone = new WeakSet<Pick<OpenListener, "config">>()
   readonly #options: ClientsOptions
   readonly #ages: ConnectionAges
   /** Sockets that are open and where each comes from; then how many there are of each address. */
-  readonly #sockets = new Tags<LinkSocket, string>()
+  readonly #sockets = new Tags<Socket, string>()
   readonly #byAddress = new Map<string, number>()
   // Of these there is one for all connections: closures of their own were 900 octets of each.
-  readonly #onSocketClosed: (this: LinkSocket) => void
+  readonly #onSocketClosed: (this: Socket) => void
   readonly #onClosed: DownstreamOptions["onClosed"]
   readonly #onReplaced: DownstreamOptions["onReplaced"]
   readonly #onChosen: ProtocolDetectorOptions["choose"]
@@ -57,7 +56,7 @@ export class Clients {
   constructor(options: ClientsOptions) {
     this.#options = options
     this.#ages = new ConnectionAges(options.context)
-    const forget = (socket: LinkSocket): void => this.#forget(socket)
+    const forget = (socket: Socket): void => this.#forget(socket)
     this.#onSocketClosed = function onSocketClosed() {
       forget(this)
     }
@@ -133,7 +132,7 @@ export class Clients {
   }
 
   /** A client of a listener without TLS. */
-  accept(listener: OpenListener, accept: (onOctets: OnOctets) => LinkSocket): void {
+  accept(listener: OpenListener, accept: (onOctets: OnOctets) => Socket): void {
     // Of a socket from which nothing has been read, so that reads begin on a later turn, when the link is there.
     let link: Link | null = null
     const socket = accept((octets, length) => link?.received(octets, 0, length))
@@ -194,14 +193,14 @@ export class Clients {
     return true
   }
 
-  #endHandshake(socket: LinkSocket | undefined): void {
+  #endHandshake(socket: Socket | undefined): void {
     if (socket === undefined) return
     this.#passed.delete(socket)
     if (this.handshakes.delete(socket)) this.#options.onHandshakeEnd()
   }
 
   /** Counts a client's socket until it closes. False: it is one too many, and destroyed. */
-  admit(socket: LinkSocket): boolean {
+  admit(socket: Socket): boolean {
     const { limits, descriptors } = this.#options.context
     const address = socket.remoteAddress ?? ""
     const ofAddress = (this.#byAddress.get(address) ?? 0) + 1
@@ -226,7 +225,7 @@ export class Clients {
   #refused(
     counter: "connections_exceeded" | "connections_per_address_exceeded",
     limit: "connectionsMax" | "connectionsPerAddressMax",
-    { remoteAddress, remotePort }: LinkSocket,
+    { remoteAddress, remotePort }: Socket,
   ): void {
     const { limits, counters, log } = this.#options.context
     counters.add(counterIds[counter])
@@ -234,7 +233,7 @@ export class Clients {
     log.warn(`limit reached: ${counter}`, { client, limit, most: limits[limit] })
   }
 
-  #forget(socket: LinkSocket): void {
+  #forget(socket: Socket): void {
     this.#endHandshake(socket)
     const address = this.#sockets.get(socket)
     if (address === undefined) return
@@ -247,7 +246,7 @@ export class Clients {
   /** `protocol` is null until the client's first octets say it. */
   #serve(
     listener: OpenListener,
-    socket: LinkSocket,
+    socket: Socket,
     protocol: SpokenProtocol | null,
     tls: TlsInfo | null,
     passed?: PassedClient,

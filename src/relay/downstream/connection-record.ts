@@ -1,6 +1,5 @@
-import { isIPv4 } from "node:net"
+import { isIPv4, type Socket } from "node:net"
 import type { ListenerConfig } from "../../config/model.ts"
-import type { LinkSocket } from "../../net/link-socket.ts"
 import type { ConnectionRecord, TcpFacts, TlsInfo } from "../../record/record.ts"
 import type { PassedClient } from "./passed-client.ts"
 
@@ -9,7 +8,7 @@ export function connectionRecord(
   id: number,
   openedMs: number,
   { host, port, unixPath }: ListenerConfig,
-  socket: LinkSocket,
+  socket: Socket,
   tls: TlsInfo | null,
   tcp: TcpFacts | null = null,
   passed?: PassedClient,
