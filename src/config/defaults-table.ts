@@ -298,9 +298,13 @@ export const defaults = {
   },
   // As in NGINX Plus.
   healthCheck: {
-    type: is("grpc"),
+    type: is<"grpc" | "http" | "tcp">("grpc"),
     service: words("the server as a whole"),
     grpcStatus: none(),
+    uri: is("/"),
+    match: words("a status from 200 to 399"),
+    send: words("nothing"),
+    expect: words("nothing"),
     watch: is(false),
     interval: time(5_000),
     jitter: words("a tenth of the interval either way"),

@@ -675,12 +675,20 @@ export interface XdsDiscovery {
 
 /** nginx: `health_check`. The connection is made as the routes to the cluster make theirs. */
 export interface HealthCheckConfig {
-  /** `grpc`: grpc.health.v1 `Check`. `tcp`: that it accepts a connection. */
-  type: "grpc" | "tcp"
+  /** `grpc`: grpc.health.v1 `Check`. `http`: a request by HTTP/1.1. `tcp`: that it accepts a connection. */
+  type: "grpc" | "http" | "tcp"
   /** Empty: the server as a whole. nginx: `grpc_service=`. */
   service: string
   /** A grpc-status that counts as healthy too. nginx: `grpc_status=`. */
   grpcStatus: number | null
+  /** Of type http: what is asked for. nginx: `uri=`. */
+  uri: string
+  /** Of type http: what the answer must be; null: a status from 200 to 399. */
+  match: HealthMatch | null
+  /** Of type tcp: what it is sent, where `\x0a` stands for an octet; null: nothing. */
+  send: string | null
+  /** Of type tcp: what must come, `= text` or `~ regex`; null: nothing need. */
+  expect: string | null
   /** `Watch` too, on which an endpoint says at once that it does not serve any more. */
   watch: boolean
   intervalMs: number
@@ -694,6 +702,13 @@ export interface HealthCheckConfig {
   port: number | null
   /** It gets no streams before it has passed. */
   mandatory: boolean
+}
+
+/** nginx's `match`, in its words, each a test that must pass: `200-399`, `Content-Type = text/html`, `~ ok`. */
+export interface HealthMatch {
+  status: string[]
+  headers: string[]
+  body: string[]
 }
 
 export interface EndpointConfig {

@@ -9,6 +9,11 @@ export function connect(endpoint: EndpointConfig, bindAddress: string | null, on
   return connectSocket(options as NetConnectOpts)
 }
 
+/** The same for a socket that is read as a stream. */
+export function connectStream(endpoint: EndpointConfig): Socket {
+  return connectSocket(endpointOptions(endpoint, null) as NetConnectOpts)
+}
+
 /** How a TCP session connects to its endpoint. */
 export interface HalfOpenOptions {
   /** An IP address to connect from, with a port or without; null: any. */

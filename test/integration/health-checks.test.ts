@@ -1,4 +1,6 @@
 /** Active health checks of the control side, over real sockets. */
+import { once } from "node:events"
+import { createServer as createHttpServer, type RequestListener } from "node:http"
 import { createServer, type Socket } from "node:net"
 import * as grpc from "@grpc/grpc-js"
 import { describe, expect, type TestContext, test } from "vitest"
@@ -6,6 +8,7 @@ import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { startControl } from "../support/control-bed.ts"
 import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
+import { freePort } from "../support/free-port.ts"
 import { RawServer, type RawStream } from "../support/raw-server.ts"
 
 const SERVING: Buffer = Buffer.from("0801", "hex")
@@ -256,5 +259,105 @@ describe("what follows", () => {
     await applied()
     server.onStream = ({ connection, id }) => connection.send(dsl.headers(id, dsl.response))
     await client!.head(client!.open())
+  })
+})
+
+/** An HTTP server whose answer can change, and what it was asked. */
+async function httpServer(t: TestContext, answer: RequestListener): Promise<number> {
+  const server = createHttpServer(answer)
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  t.onTestFinished(() => void server.close())
+  return (server.address() as { port: number }).port
+}
+
+/** A TCP server of the test's, whose sockets are closed with it. */
+async function rawServer(t: TestContext, onConnection: (socket: Socket) => void): Promise<number> {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on("error", () => {})
+    onConnection(socket)
+  }).listen(0, "127.0.0.1")
+  await once(server, "listening")
+  t.onTestFinished(() => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  return (server.address() as { port: number }).port
+}
+
+describe("type: http", () => {
+  test("a status from 200 to 399 is healthy, unless a match says otherwise", async (t) => {
+    let status = 204
+    const asked: string[] = []
+    const port = await httpServer(t, (request, response) => {
+      asked.push(`${request.method} ${request.url} ${request.headers.host}`)
+      response.writeHead(status).end()
+    })
+    const { becomes, lines } = await start(t, [port], { type: "http", uri: "/health?x" })
+    await becomes("healthy")
+    expect(asked[0]).toBe("GET /health?x test")
+    status = 503
+    await becomes("unhealthy")
+    expect(lines.saying("endpoint is unhealthy")[0]).toMatchObject({ reason: "HTTP status 503" })
+    status = 302
+    await becomes("healthy")
+  })
+
+  test("by status, headers and a body that comes in pieces", async (t) => {
+    let [type, end] = ["text/html", "come"]
+    const port = await httpServer(t, (_, response) => {
+      response.writeHead(200, { "content-type": type })
+      response.write("wel")
+      response.end(end)
+    })
+    const match = { status: ["200"], headers: ["Content-Type = text/html"], body: ["~ welcome"] }
+    const { becomes, lines } = await start(t, [port], { type: "http", match })
+    await becomes("healthy")
+    end = "l"
+    await becomes("unhealthy")
+    end = "come"
+    await becomes("healthy")
+    type = "text/plain"
+    await becomes("unhealthy")
+    expect(lines.saying("endpoint is unhealthy").map(({ reason }) => reason)).toEqual([
+      "the body is not as it should be",
+      "the header Content-Type is not as it should be",
+    ])
+  })
+
+  test("a server that does not speak HTTP, none at all, and one that does not answer", async (t) => {
+    const ports = [
+      await rawServer(t, (socket) => socket.end("SSH-2.0-x\r\n")),
+      await freePort(),
+      await rawServer(t, (socket) => void socket.resume()),
+    ]
+    const { becomes } = await start(t, ports, { type: "http", timeout: "200ms" })
+    await becomes("unhealthy", "unhealthy", "unhealthy")
+  })
+})
+
+describe("what is sent by TCP, and what comes", () => {
+  test.for<[what: string, check: object, expected: "healthy" | "unhealthy"]>([
+    ["the text", { send: "PING\\x0d\\x0a", expect: "= +PONG" }, "healthy"],
+    ["a regex", { send: "PING\r\n", expect: "~ ^\\+P" }, "healthy"],
+    ["another text", { send: "PING\r\n", expect: "= -PONG" }, "unhealthy"],
+    ["nothing, which is enough", { send: "PING\r\n" }, "healthy"],
+    [
+      "nothing, where something is expected",
+      { send: "PONG", expect: "= +PONG", timeout: "200ms" },
+      "unhealthy",
+    ],
+  ])("%s", async ([, check, expected], t) => {
+    const port = await rawServer(t, (socket) => {
+      socket.on("data", (octets) => {
+        if (String(octets) !== "PING\r\n") return
+        socket.write("+PO")
+        socket.end("NG\r\n")
+      })
+    })
+    const { becomes } = await start(t, [port], { type: "tcp", ...check })
+    await becomes(expected)
   })
 })

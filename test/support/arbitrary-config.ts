@@ -29,6 +29,7 @@ import type {
   DiscoveryConfig,
   EndpointConfig,
   HealthCheckConfig,
+  HealthMatch,
   ListenerConfig,
   ListenerTlsConfig,
   PolicyConfig,
@@ -194,11 +195,32 @@ const discovery: fc.Arbitrary<DiscoveryConfig> = fc.tuple(source, endpoint).map(
   return { ...from, settings: { ...settings, address, host, port, unixPath } } as DiscoveryConfig
 })
 
-const healthCheck: fc.Arbitrary<HealthCheckConfig> = near(defaultHealthCheck(), {
-  type: fc.constantFrom("grpc", "tcp"),
-  service: fc.oneof(text, fc.constant("")),
-  grpcStatus: orNull(fc.nat(16)),
-  watch: fc.boolean(),
+const status = fc.constantFrom("200", "200 204", "200-399", "! 500-599 404")
+const healthMatch: fc.Arbitrary<HealthMatch> = fc.record({
+  status: fc.array(status, { maxLength: 2 }),
+  headers: fc.array(fc.constantFrom("A-b", "! C", "A = x y", "A !~ ^x$"), { maxLength: 2 }),
+  body: fc.array(fc.constantFrom("~ ok", "!~ a.b"), { maxLength: 2 }),
+})
+/** What each asks, with what goes along with it alone. */
+const asked: fc.Arbitrary<Partial<HealthCheckConfig>> = fc.oneof(
+  fc.record({
+    type: fc.constant("grpc" as const),
+    service: fc.oneof(text, fc.constant("")),
+    grpcStatus: orNull(fc.nat(16)),
+    watch: fc.boolean(),
+  }),
+  fc.record({
+    type: fc.constant("http" as const),
+    uri: fc.constantFrom("/", "/health?x=1"),
+    match: orNull(healthMatch),
+  }),
+  fc.record({
+    type: fc.constant("tcp" as const),
+    send: orNull(text),
+    expect: orNull(fc.constantFrom("= +PONG", "~ ^\\d")),
+  }),
+)
+const timesOfChecks: fc.Arbitrary<HealthCheckConfig> = near(defaultHealthCheck(), {
   intervalMs: positive,
   jitterMs: orNull(number),
   timeoutMs: positive,
@@ -207,6 +229,7 @@ const healthCheck: fc.Arbitrary<HealthCheckConfig> = near(defaultHealthCheck(), 
   port: orNull(fc.integer({ min: 1, max: 65535 })),
   mandatory: fc.boolean(),
 })
+const healthCheck = fc.tuple(timesOfChecks, asked).map(([times, what]) => ({ ...times, ...what }))
 
 const clusterName = fc.oneof(
   plainText,

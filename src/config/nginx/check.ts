@@ -28,6 +28,7 @@ const BLOCK_CONTEXTS: Record<string, Context | null> = {
   geo: null,
   split_clients: null,
   otel_exporter: null,
+  match: null,
 }
 
 /**

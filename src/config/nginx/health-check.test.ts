@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest"
 import { defaultHealthCheck } from "../defaults.ts"
 import type { HealthCheckConfig } from "../model.ts"
 import { messageOf } from "../problem.ts"
+import { loadYaml } from "../yaml/load.ts"
+import { toYaml } from "../yaml/write.ts"
 import { type NginxConfig, readNginxConfig } from "./read.ts"
 
 const noFiles = {
@@ -41,8 +43,8 @@ describe("health_check", () => {
 
   test.each([
     ["health_check;", "health_check without type=grpc asks by HTTP, which is not supported"],
-    ["health_check type=grpc match=ok;", '"match=" is not supported'],
-    ["health_check type=grpc uri=/x;", '"uri=" is not supported'],
+    ["health_check type=grpc match=ok;", 'invalid parameter "match=ok"'],
+    ["health_check type=grpc uri=/x;", 'invalid parameter "uri=/x"'],
     ["health_check type=http;", 'invalid parameter "type=http"'],
     ["health_check type=grpc fails=0;", 'invalid parameter "fails=0"'],
     ["health_check type=grpc port=99999;", 'invalid parameter "port=99999"'],
@@ -68,9 +70,89 @@ describe("health_check", () => {
       expect.stringContaining('upstream "chat" has another health_check already'),
     ])
   })
+})
 
-  test("match is refused with what there is in its place", () => {
-    const result = readNginxConfig("match ok { status 200; } server {}", "nginx.conf", noFiles)
-    expect(errorsOf(result)).toEqual([expect.stringContaining("health_check type=grpc")])
+const proxied = (directives: string, matches = ""): NginxConfig =>
+  readNginxConfig(
+    `${matches} upstream web { server 127.0.0.1:3000; }
+     server { location / { proxy_pass http://web; ${directives} } }`,
+    "nginx.conf",
+    noFiles,
+  )
+
+describe("health_check beside proxy_pass", () => {
+  const OK =
+    'match ok { status 200-204 301; status ! 500; header Content-Type = text/html; header ! X-Bad; body ~ "we come"; }'
+  test.each<[parameters: string, check: Partial<HealthCheckConfig>]>([
+    ["", {}],
+    ["uri=/health?x=1 interval=2s", { uri: "/health?x=1", intervalMs: 2000 }],
+    ["type=tcp", { type: "tcp" }],
+    [
+      "match=ok",
+      {
+        match: {
+          status: ["200-204 301", "! 500"],
+          headers: ["Content-Type = text/html", "! X-Bad"],
+          body: ["~ we come"],
+        },
+      },
+    ],
+  ])("%s", (parameters, check) => {
+    const result = proxied(`health_check ${parameters};`, OK)
+    expect(errorsOf(result)).toEqual([])
+    const expected = { ...defaultHealthCheck(), type: "http", ...check }
+    expect(result.config!.clusters[0]!.healthCheck).toEqual(expected)
+    const again = loadYaml(toYaml(result.config!), "sluice.yaml")
+    expect(again.config!.clusters).toEqual(result.config!.clusters)
+  })
+
+  test.each([
+    ["health_check match=oh;", OK, 'there is no match "oh"'],
+    ["health_check type=grpc;", "", 'invalid parameter "type=grpc"'],
+    ["health_check uri=health;", "", 'invalid parameter "uri=health"'],
+    ["", "match ok { status ok; }", '"ok" is no list of statuses'],
+    ["", "match ok { require $a; }", '"require" is not supported'],
+    ["", "match ok { header A ~ (; }", "not a regex"],
+    ["", "match ok { expect a; }", 'unknown test "expect"'],
+  ])("%s with %s is an error", (directive, matches, message) => {
+    expect(errorsOf(proxied(directive, matches))).toEqual([expect.stringContaining(message)])
+  })
+})
+
+describe("health_check of stream", () => {
+  const tcp = (match: string, parameters = "match=m"): NginxConfig =>
+    readNginxConfig(
+      `events {} stream { match m { ${match} } upstream u { server 127.0.0.1:1; }
+       server { listen 127.0.0.1:2; proxy_pass u; health_check ${parameters}; } }`,
+      "nginx.conf",
+      noFiles,
+    )
+
+  test.each<[match: string, check: Partial<HealthCheckConfig>]>([
+    ['send "PING\\r\\n"; expect +PONG;', { send: "PING\r\n", expect: "= +PONG" }],
+    ['send \\x00; expect ~ "^[0-9] x";', { send: "\\x00", expect: "~ ^[0-9] x" }],
+    ["expect 220;", { expect: "= 220" }],
+    ["", {}],
+  ])("match m { %s }", (match, check) => {
+    const result = tcp(match)
+    expect(errorsOf(result)).toEqual([])
+    expect(result.config!.clusters[0]!.healthCheck).toEqual({
+      ...defaultHealthCheck(),
+      type: "tcp",
+      ...check,
+    })
+    const again = loadYaml(toYaml(result.config!), "sluice.yaml")
+    expect(again.config!.clusters).toEqual(result.config!.clusters)
+  })
+
+  test.each([
+    ["status 200;", "match=m", 'unknown test "status"'],
+    ["send a b;", "", 'invalid number of arguments in "send"'],
+    ["expect ~ (;", "", "not a regex"],
+    ["send a; send b;", "", '"send" is duplicate'],
+    ["", "match=n", 'there is no match "n"'],
+    ["", "uri=/", 'invalid parameter "uri=/"'],
+  ])("match m { %s } with %s is an error", (match, parameters, message) => {
+    expect(errorsOf(tcp(match, parameters))).toEqual([expect.stringContaining(message)])
   })
 })

@@ -202,9 +202,31 @@ const slowStart = z
 const healthCheck = z
   .strictObject({
     type: z
-      .enum(["grpc", "tcp"])
+      .enum(["grpc", "http", "tcp"])
       .optional()
-      .describe(says("grpc.health.v1, or that it accepts a connection.", defaults.healthCheck.type)),
+      .describe(
+        says("grpc.health.v1, HTTP/1.1, or that it accepts a connection.", defaults.healthCheck.type),
+      ),
+    uri: checked("must begin with a slash, without white space", (value) => /^\/[!-~]*$/.test(value))
+      .optional()
+      .describe(says("With http: what is asked for.", defaults.healthCheck.uri)),
+    match: z
+      .strictObject({
+        status: z.array(z.string()).optional().describe('Lists such as "200 204", "200-399", "! 500-599".'),
+        headers: z
+          .array(z.string())
+          .optional()
+          .describe('"Name", "! Name", "Name = text", "Name != text", "Name ~ regex", "Name !~ regex".'),
+        body: z.array(z.string()).optional().describe('"~ regex", "!~ regex"; of its first 256k.'),
+      })
+      .optional()
+      .describe(says("With http: tests that the answer must pass, all.", defaults.healthCheck.match)),
+    send: text()
+      .optional()
+      .describe(says("With tcp: what it is sent; \\x0a is an octet.", defaults.healthCheck.send)),
+    expect: text()
+      .optional()
+      .describe(says('With tcp: what must come, "= text" or "~ regex".', defaults.healthCheck.expect)),
     service: z
       .string()
       .optional()

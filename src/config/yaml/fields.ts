@@ -30,6 +30,7 @@ import type {
   EndpointConfig,
   ErrorStatusConfig,
   HealthCheckConfig,
+  HealthMatch,
   ListenerConfig,
   ListenerTlsConfig,
   OutlierDetectionConfig,
@@ -511,10 +512,18 @@ const policy: Codec<PolicyConfig, PolicyInput["name"] | PolicyInput> = {
   },
 }
 
+const healthMatch: Codec<HealthMatch | null, Partial<HealthMatch>> = {
+  read: ({ status = [], headers = [], body = [] }) => ({ status, headers, body }),
+  write: (match) => Object.fromEntries(Object.entries(match!).filter(([, tests]) => tests.length > 0)),
+}
 const healthCheckFields: Fields<HealthCheckConfig> = [
   field("type", "type", same()),
   field("service", "service", same()),
   field("grpcStatus", "grpcStatus", grpcStatus as Codec<number | null, number | GrpcStatusName>),
+  field("uri", "uri", same()),
+  field("match", "match", healthMatch),
+  field("send", "send", given),
+  field("expect", "expect", given),
   field("watch", "watch", same()),
   field("interval", "intervalMs", duration),
   field("jitter", "jitterMs", duration as Codec<number | null, string>),

@@ -1,5 +1,6 @@
 /** How the parts of `tcp` must agree, with each other and with listeners and clusters. */
 import type { Address } from "../address.ts"
+import { matchProblems, readExpect } from "../health-match.ts"
 import { listenerAt, readPassAddress } from "../pass-address.ts"
 import { didYouMean } from "../problem.ts"
 import { type Fault, fault, type Path } from "./faults.ts"
@@ -30,6 +31,7 @@ export interface TcpNames {
 export function checkTcp(input: unknown, clusters: unknown, names: TcpNames, faults: Fault[]): void {
   const tcp = isMap(input) ? input : {}
   for (const [, path, cluster] of clustersOf(clusters)) {
+    if (isMap(cluster)) checkHealthKeys(cluster.healthCheck, [...path, "healthCheck"], faults)
     const policy = isMap(cluster) && cluster.protocol !== "tcp" ? cluster.policy : null
     if (isMap(policy) && policy.by === "connect_time")
       faults.push(fault([...path, "policy", "by"], "only clusters with protocol: tcp compare connect_time"))
@@ -70,6 +72,31 @@ export function checkTcp(input: unknown, clusters: unknown, names: TcpNames, fau
   for (const name of names.listeners)
     if (!served.has(name))
       faults.push(fault(["listeners"], `no server of tcp uses the listener "${name}"`, null, "key"))
+}
+
+/** What is asked and what comes must be of one kind. */
+function checkHealthKeys(input: unknown, path: Path, faults: Fault[]): void {
+  if (!isMap(input)) return
+  const { type = "grpc", match, expect } = input
+  const of: Record<string, readonly string[]> = {
+    grpc: ["service", "grpcStatus", "watch"],
+    http: ["uri", "match"],
+    tcp: ["send", "expect"],
+  }
+  for (const [other, keys] of Object.entries(of))
+    for (const key of other === type ? [] : keys)
+      if (input[key] !== undefined)
+        faults.push(fault([...path, key], `"${key}" has a meaning only with type: ${other}`, null, "key"))
+  if (typeof expect === "string") {
+    const read = readExpect(expect)
+    if (typeof read === "string") faults.push(fault([...path, "expect"], read, '"= text" or "~ regex"'))
+  }
+  if (!isMap(match)) return
+  const lists = [match.status, match.headers, match.body].map((list) => listOf(list ?? []))
+  if (!lists.flat().every((each) => typeof each === "string")) return
+  const [status, headers, body] = lists as [string[], string[], string[]]
+  for (const { at, message } of matchProblems({ status, headers, body }))
+    faults.push(fault([...path, "match", ...at], message))
 }
 
 /** Of HTTP/2 nothing is known of these endpoints. */

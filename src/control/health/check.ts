@@ -1,9 +1,10 @@
 import type { Clock } from "../../base/clock.ts"
+import { ANY_SUCCESS, compileMatch, octetsOf, readExpect } from "../../config/health-match.ts"
 import type { HealthCheckConfig } from "../../config/model.ts"
 import { GrpcStatus } from "../../grpc/status.ts"
 import type { CheckConnection } from "./check-connection.ts"
 import { ServingStatus, statusName } from "./health-message.ts"
-import type { CheckedEndpoint, HealthSockets } from "./sockets.ts"
+import type { CheckedEndpoint, Connecting, HealthSockets } from "./sockets.ts"
 
 /** What one check has shown. Null: nothing, through no fault of the endpoint's. */
 export type Verdict = { readonly isGood: boolean; readonly reason: string } | null
@@ -34,13 +35,47 @@ export function checkOnce({ config, checked, sockets, clock }: CheckOptions): Pr
     }
     const timer = clock.after(config.timeoutMs, () => done(bad(`no answer within ${config.timeoutMs} ms`)))
     const onEnd = (reason: string | null): void => done(reason === null ? null : bad(reason))
-    const connection =
-      config.type === "tcp"
-        ? sockets.tcp(checked, { onUp: () => done(GOOD), onEnd })
-        : sockets.http2(checked, {
-            onReady: (ready) => askGrpc(ready, config, done),
-            onEnd,
-          })
+    const judged = (why: string | null): void => done(why === null ? GOOD : bad(why))
+    const begin = (): Connecting => {
+      switch (config.type) {
+        case "grpc":
+          return sockets.http2(checked, { onReady: (ready) => askGrpc(ready, config, done), onEnd })
+        case "http": {
+          const test = compileMatch(config.match ?? ANY_SUCCESS)
+          return sockets.http1(checked, config.uri, { onAnswer: (answer) => judged(test(answer)), onEnd })
+        }
+        case "tcp":
+          return askTcp(config, { checked, sockets, done, onEnd })
+      }
+    }
+    const connection = begin()
+  })
+}
+
+function askTcp(
+  { send, expect }: HealthCheckConfig,
+  {
+    checked,
+    sockets,
+    done,
+    onEnd,
+  }: Pick<CheckOptions, "checked" | "sockets"> & {
+    done(verdict: Verdict): void
+    onEnd(reason: string | null): void
+  },
+): Connecting {
+  const onUp = (): void => done(GOOD)
+  if (send === null && expect === null) return sockets.tcp(checked, { onUp, onEnd })
+  const isThere = expect === null ? null : readExpect(expect)
+  if (typeof isThere === "string") throw new Error(isThere)
+  return sockets.exchange(checked, Buffer.from(octetsOf(send ?? ""), "latin1"), {
+    onUp: () => {
+      if (isThere === null) done(GOOD)
+    },
+    onCame: (came) => {
+      if (isThere?.(came) === true) done(GOOD)
+    },
+    onEnd,
   })
 }
 

@@ -24,7 +24,7 @@ function bed() {
   const endpoint = defaultEndpoint({ text: "127.0.0.1:1", host: "127.0.0.1", port: 1, unixPath: null })
   const checks = new EndpointChecks({
     config: { ...defaultHealthCheck(), type: "grpc", watch: true, intervalMs: 1000, timeoutMs: 500 },
-    checked: { endpoint, tls: null },
+    checked: { endpoint, tls: null, host: "test" },
     sockets: sockets as HealthSockets,
     clock,
     random: () => 0.5,

@@ -130,7 +130,7 @@ export class HealthChecks {
     let sinceMs = -1
     return new EndpointChecks({
       config: check,
-      checked: { endpoint: checkedAt(config.endpoints[origin], address, check.port), tls },
+      checked: { endpoint: checkedAt(config.endpoints[origin], address, check.port), tls, host: name },
       sockets: this.#sockets,
       clock,
       random,
@@ -159,11 +159,13 @@ function checkedAt(
   return { ...endpoint, host, unixPath, port: unixPath === null ? (port ?? own) : null }
 }
 
-/** How the first route that leads to a cluster speaks to it. */
+/** How the first route, or server of TCP, that leads to a cluster speaks to it. */
 function tlsOf(config: Config, cluster: string): UpstreamTlsConfig | null {
   const find = (routes: readonly RouteConfig[]): { tls: UpstreamTlsConfig | null } | null => {
     for (const { action, routes: inner } of routes) {
       if (action.kind === "cluster" && action.cluster === cluster) return { tls: action.tls }
+      if (action.kind === "proxy" && "cluster" in action.target && action.target.cluster === cluster)
+        return { tls: action.tls }
       const found = find(inner)
       if (found !== null) return found
     }
@@ -173,5 +175,7 @@ function tlsOf(config: Config, cluster: string): UpstreamTlsConfig | null {
     const found = find(routes)
     if (found !== null) return found.tls
   }
+  for (const { action } of config.tcp.servers)
+    if (action.kind === "cluster" && action.cluster === cluster) return action.tls
   return null
 }

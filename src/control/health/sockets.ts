@@ -1,8 +1,11 @@
 import type { Socket } from "node:net"
 import { CachedClock, type Clock } from "../../base/clock.ts"
 import { defaultLimits } from "../../base/limits.ts"
+import type { HealthAnswer } from "../../config/health-match.ts"
 import type { EndpointConfig } from "../../config/model.ts"
 import type { Log } from "../../log/logger.ts"
+import { askHttp } from "../../net/ask-http.ts"
+import { connectStream } from "../../net/connect.ts"
 import { errorReason } from "../../net/error-reason.ts"
 import { Flusher } from "../../net/flusher.ts"
 import { Link, type LinkOwner } from "../../net/link.ts"
@@ -14,12 +17,17 @@ import { CheckConnection } from "./check-connection.ts"
 export interface CheckedEndpoint {
   readonly endpoint: EndpointConfig
   readonly tls: TlsUpstream | null
+  /** What it is asked for by HTTP/1.1: the cluster's name, as by nginx. */
+  readonly host: string
 }
 
 /** A connection that was begun. */
 export interface Connecting {
   close(): void
 }
+
+/** What comes past it is not looked at. */
+const EXCHANGE_OCTETS_MAX = 64 * 1024
 
 /** Why a connection is no more; null: for want of descriptors here, which says nothing of the endpoint. */
 export type Ending = string | null
@@ -63,6 +71,22 @@ export class HealthSockets {
     return connection
   }
 
+  /** HTTP/1.1, with TLS where the cluster has it. */
+  http1(
+    checked: CheckedEndpoint,
+    uri: string,
+    on: { onAnswer(answer: HealthAnswer): void; onEnd(why: Ending): void },
+  ): Connecting {
+    const socket = this.#open(checked, on.onEnd)
+    askHttp(socket, {
+      host: checked.host,
+      uri,
+      onAnswer: (answer) => on.onAnswer(answer),
+      onError: (error) => on.onEnd(endingOf(error)),
+    })
+    return { close: () => void socket.destroy() }
+  }
+
   /** TCP alone: that it accepts. */
   tcp({ endpoint }: CheckedEndpoint, on: { onUp(): void; onEnd(why: Ending): void }): Connecting {
     const socket: Socket = systemNetwork.connect(endpoint, null, () => {})
@@ -70,10 +94,39 @@ export class HealthSockets {
       on.onUp()
       socket.destroy()
     })
-    socket.on("error", (error: NodeJS.ErrnoException) => {
-      const isOurs = error.code === "EMFILE" || error.code === "ENFILE"
-      on.onEnd(isOurs ? null : errorReason(error))
-    })
+    socket.on("error", (error: NodeJS.ErrnoException) => on.onEnd(endingOf(error)))
     return { close: () => void socket.destroy() }
   }
+
+  /** Octets that are sent, and what comes, all that has come so far; over TLS where sessions are. */
+  exchange(
+    checked: CheckedEndpoint,
+    sent: Buffer,
+    on: { onUp(): void; onCame(came: string): void; onEnd(why: Ending): void },
+  ): Connecting {
+    const socket = this.#open(checked, on.onEnd)
+    let came = ""
+    socket.once(checked.tls === null ? "connect" : "secureConnect", () => {
+      if (sent.length > 0) socket.write(sent)
+      on.onUp()
+    })
+    socket.on("data", (octets: Buffer) => {
+      came = (came + octets.toString("latin1")).slice(0, EXCHANGE_OCTETS_MAX)
+      on.onCame(came)
+    })
+    socket.once("end", () => on.onEnd("it ended before what is expected came"))
+    return { close: () => void socket.destroy() }
+  }
+
+  #open({ endpoint, tls }: CheckedEndpoint, onEnd: (why: Ending) => void): Socket {
+    const raw = connectStream(endpoint)
+    const fail = (error: NodeJS.ErrnoException): void => onEnd(endingOf(error))
+    raw.on("error", fail)
+    if (tls === null) return raw
+    return tls.secure(raw, endpoint, null).on("error", fail)
+  }
+}
+
+function endingOf(error: NodeJS.ErrnoException): Ending {
+  return error.code === "EMFILE" || error.code === "ENFILE" ? null : errorReason(error)
 }

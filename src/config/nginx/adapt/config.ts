@@ -11,6 +11,7 @@ import { adaptAdmin, adaptMetrics } from "./admin.ts"
 import { adaptZones } from "./limits.ts"
 import { Listeners } from "./listeners.ts"
 import { adaptErrorLog, adaptLogFormat } from "./log.ts"
+import { checkMatches } from "./match.ts"
 import { adaptTracing } from "./otel.ts"
 import { adaptProcessLimits } from "./process-limits.ts"
 import { adaptServer } from "./server.ts"
@@ -41,6 +42,7 @@ export function adaptConfig(
   adaptErrorLogs(adapter, directives, config)
   for (const directive of http.own("log_format")) adaptLogFormat(adapter, directive)
   for (const directive of http.own("upstream")) adaptUpstream(adapter, directive, http)
+  checkMatches(adapter.report, http, "http")
   config.variables = adaptVariables(adapter, http)
   config.tracing = adaptTracing(adapter, http)
   adapter.zones.push(...adaptZones(adapter, http))

@@ -9,6 +9,7 @@ import type { Report } from "../report.ts"
 import type { Scope } from "../scope.ts"
 import { readNumber, readTimeMs } from "../units.ts"
 import type { Adapter } from "./adapter.ts"
+import { useMatch } from "./match.ts"
 
 const PARAMETERS = [
   ...["interval=", "jitter=", "fails=", "passes=", "port=", "mandatory", "persistent", "type="],
@@ -22,16 +23,14 @@ export function adaptHealthChecks(
   action: RouteAction | { kind: "cluster"; cluster: string },
 ): void {
   for (const directive of scope.own("health_check")) {
-    const check = readHealthCheck(adapter, directive)
+    const check = readHealthCheck(adapter, directive, scope, action.kind === "proxy")
     if (check === null) continue
-    const cluster =
-      action.kind === "cluster"
-        ? [...adapter.clusters.values()].find(({ name }) => name === action.cluster)
-        : undefined
+    const target = clusterOf(action)
+    const cluster = [...adapter.clusters.values()].find(({ name }) => name === target)
     if (cluster === undefined) {
       adapter.report.error(
         spanOf(directive),
-        "no upstream for health_check: the location has no grpc_pass to one",
+        "no upstream for health_check: the location has no grpc_pass or proxy_pass to one",
       )
       continue
     }
@@ -45,16 +44,31 @@ export function adaptHealthChecks(
   }
 }
 
-function readHealthCheck({ report, protocol }: Adapter, directive: Directive): HealthCheckConfig | null {
+function clusterOf(action: RouteAction | { kind: "cluster"; cluster: string }): string | null {
+  if (action.kind === "cluster") return action.cluster
+  return action.kind === "proxy" && "cluster" in action.target ? action.target.cluster : null
+}
+
+/** @param isHttp1 endpoints are spoken to by HTTP/1.1 */
+function readHealthCheck(
+  { report, protocol }: Adapter,
+  directive: Directive,
+  scope: Scope,
+  isHttp1: boolean,
+): HealthCheckConfig | null {
   const check = defaultHealthCheck()
-  // In stream, a connection is all that is asked for.
-  let isTyped = protocol === "tcp"
-  if (isTyped) check.type = "tcp"
+  // In stream, a connection is all that is asked for, unless a match says more.
+  let isTyped = protocol === "tcp" || isHttp1
+  if (protocol === "tcp") check.type = "tcp"
+  else if (isHttp1) check.type = "http"
   let isRight = true
   for (const word of directive.args) {
     if (word.text.startsWith("type=")) isTyped = true
-    if (!readParameter(report, word, check)) isRight = false
-    else if (protocol === "tcp" && check.type !== "tcp") {
+    const named = /^match=(.+)$/s.exec(word.text)?.[1]
+    if (named !== undefined && check.type !== "grpc") {
+      if (!useMatch(report, scope, { ...word, text: named }, check)) isRight = false
+    } else if (!readParameter(report, word, check)) isRight = false
+    else if ((protocol === "tcp" && check.type !== "tcp") || (isHttp1 && check.type === "grpc")) {
       report.error(word.span, `invalid parameter "${word.text}"`)
       isRight = false
     }
@@ -117,10 +131,14 @@ function readParameter(report: Report, word: Word, check: HealthCheckConfig): bo
     case "keepalive_time=":
       report.note(word.span, "keepalive_time=", "each health check has a connection of its own")
       return true
-    case "match=":
     case "uri=":
-      report.error(word.span, `"${name}" is not supported: an endpoint is judged by its serving status alone`)
-      return false
+      if (check.type === "http") {
+        check.uri = value
+        return /^\/[!-~]*$/.test(value) || invalid("it begins with a slash")
+      }
+      return invalid("it goes with proxy_pass; of a gRPC server the serving status is asked for")
+    case "match=":
+      return invalid("an endpoint is judged by its serving status alone")
   }
   if (text === "mandatory") check.mandatory = true
   else if (text === "watch") check.watch = true

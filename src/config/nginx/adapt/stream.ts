@@ -19,6 +19,7 @@ import { adaptStreamLimits, adaptZones } from "./limits.ts"
 import { readListenDirective } from "./listen.ts"
 import { Listeners } from "./listeners.ts"
 import { adaptAccessLogs, adaptLogFormat } from "./log.ts"
+import { checkMatches } from "./match.ts"
 import { variableName } from "./rewrite.ts"
 import { adaptServerName, checkKeys } from "./server.ts"
 import { adaptBind, isOn, writtenTimeout } from "./settings.ts"
@@ -30,6 +31,7 @@ export function adaptStream(adapter: Adapter, directive: Directive, main: Scope,
   const stream = new Scope("stream", directive.block ?? [], main)
   for (const format of stream.own("log_format")) adaptLogFormat(adapter, format)
   for (const upstream of stream.own("upstream")) adaptUpstream(adapter, upstream, stream)
+  checkMatches(adapter.report, stream, "tcp")
   const variables = adaptVariables(adapter, stream)
   adapter.zones.push(...adaptZones(adapter, stream))
   // What no server is there for is looked at all the same.

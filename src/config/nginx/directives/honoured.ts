@@ -288,8 +288,9 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "health_check",
     "L 0+*",
-    "NGINX Plus's, with `type=grpc`: `grpc_service=`, `grpc_status=`, `interval=`, `jitter=`, `fails=`, `passes=`, `port=`, `mandatory`, `persistent`; Sluice's own: `type=tcp`, `timeout=`, `watch`",
+    "NGINX Plus's, beside `grpc_pass` with `type=grpc`: `grpc_service=`, `grpc_status=`, `interval=`, `jitter=`, `fails=`, `passes=`, `port=`, `mandatory`, `persistent`, beside `proxy_pass` `uri=` and `match=`; Sluice's own: `type=tcp`, `timeout=`, `watch`",
   ],
+  ["match", "H 1{}", "NGINX Plus's: what the answer to a health check must be: `status`, `header`, `body`"],
   [
     "grpc_pass",
     "L 1",

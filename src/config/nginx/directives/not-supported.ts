@@ -82,11 +82,6 @@ export const NOT_SUPPORTED: DirectiveGroup[] = [
   },
   {
     verdict: "not supported",
-    reason: "a health check is judged by the endpoint's serving status alone: health_check type=grpc",
-    directives: { "H 1{}": "match" },
-  },
-  {
-    verdict: "not supported",
     reason: "mail is not balanced",
     directives: { "M 0{}": "mail" },
   },

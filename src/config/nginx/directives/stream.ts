@@ -89,8 +89,9 @@ export const STREAM: [name: string, shape: string, does: string][] = [
   [
     "health_check",
     "s 0+*",
-    "NGINX Plus's: an endpoint is healthy that accepts a connection; `interval=`, `jitter=`, `fails=`, `passes=`, `port=`, `mandatory`, `persistent`",
+    "NGINX Plus's: an endpoint is healthy that accepts a connection; `interval=`, `jitter=`, `fails=`, `passes=`, `port=`, `mandatory`, `persistent`, `match=`",
   ],
+  ["match", "h 1{}", "NGINX Plus's: what a health check sends, and what must come: `send`, `expect`"],
 ]
 
 /** Of TLS: what becomes of them in `http` becomes of them here. */
@@ -166,10 +167,5 @@ export const STREAM_OTHERS: DirectiveGroup[] = [
         zone_sync_ssl_verify_depth zone_sync_timeout`,
       "u any": "state queue ntlm",
     },
-  },
-  {
-    verdict: "not supported",
-    reason: "a health check is judged by whether the endpoint accepts a connection",
-    directives: { "h 1{}": "match" },
   },
 ]

@@ -1,0 +1,40 @@
+import { request } from "node:http"
+import type { Socket } from "node:net"
+import { VERSION } from "../base/version.ts"
+import type { HealthAnswer } from "../config/health-match.ts"
+
+/** As NGINX Plus: what follows in a body is not looked at. */
+const BODY_OCTETS_MAX = 256 * 1024
+
+export interface AskHttp {
+  readonly host: string
+  readonly uri: string
+  onAnswer(answer: HealthAnswer): void
+  onError(error: NodeJS.ErrnoException): void
+}
+
+/** Asks an endpoint by HTTP/1.1 over `socket`, which is its own. One of the two is called; maybe an error after an answer. */
+export function askHttp(socket: Socket, { host, uri, onAnswer, onError }: AskHttp): void {
+  const headers = { host, "user-agent": `sluice/${VERSION}`, connection: "close" }
+  const asking = request({ createConnection: () => socket, method: "GET", path: uri, headers })
+  asking.on("error", onError)
+  asking.on("response", (response) => {
+    const pieces: Buffer[] = []
+    let octets = 0
+    const done = (): void => {
+      const body = Buffer.concat(pieces).toString("latin1", 0, BODY_OCTETS_MAX)
+      const found = Object.entries(response.headersDistinct).map(
+        ([name, values]) => [name, values!.join(", ")] as const,
+      )
+      onAnswer({ status: response.statusCode!, headers: new Map(found), body })
+    }
+    response.on("data", (piece: Buffer) => {
+      pieces.push(piece)
+      octets += piece.length
+      if (octets >= BODY_OCTETS_MAX) done()
+    })
+    response.once("end", done)
+    response.on("error", onError)
+  })
+  asking.end()
+}
