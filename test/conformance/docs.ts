@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { wrapProse } from "../../scripts/wrap-prose.ts"
+import { causeOf, causes } from "./nginx-tests/causes.ts"
 import { type Balancer, balancers } from "./result.ts"
 import type { SuiteRun } from "./run.ts"
 import { suites } from "./suites.ts"
@@ -18,8 +19,11 @@ export interface Measured {
     version: string
     files: Record<string, string | { requests: number; differences: string[] }>
   }
-  /** Of `npm run conformance:nginx-tests`, by file: tests passed, `-` where it was skipped. */
-  nginxTests?: { version: string; files: Record<string, { sluice?: string; nginx?: string }> }
+  /** Of `npm run conformance:nginx-tests`, by file: tests passed, `-` where it was skipped; which failed with Sluice. */
+  nginxTests?: {
+    version: string
+    files: Record<string, { sluice?: string; nginx?: string; failed?: string[] }>
+  }
 }
 
 interface Counts {
@@ -146,27 +150,40 @@ ${leftOut.join("\n")}
 /** Empty: it was not run. */
 function ownOfNginx({ nginxTests }: Measured): string {
   if (nginxTests === undefined) return ""
-  const rows = Object.entries(nginxTests.files).map(
-    ([file, { sluice = "-", nginx = "-" }]) => `| ${file} | ${sluice} | ${nginx} |`,
+  const files = Object.entries(nginxTests.files).toSorted(([one], [other]) => (one < other ? -1 : 1))
+  const rows = files.map(
+    ([file, { sluice = "-", nginx = "-", failed = [] }]) =>
+      `| ${file} | ${sluice} | ${nginx} | ${causesOf(file, failed)} |`,
   )
+  const named = causes.map(({ name, says }) => `- **${name}**: ${says}.`)
   return `
 ## nginx's own suite
 
 Files of [nginx-tests](https://github.com/nginx/nginx-tests), with \`sluice nginx\` in the place of nginx, beside nginx: tests
 passed of those that counted; \`-\` is skipped, for a module or a version that is not there. \`npm run
-conformance:nginx-tests -- --from DIR\` runs them from a folder that is given. Habits of the suite that are mended on the way, since Sluice is stricter: lines of HTTP/1.1 that end with LF
-alone, clients of HTTP/2 that begin without SETTINGS, backends that send theirs only once they have a request, frames of
-more than the 16,384 octets that were announced, padding of a
-whole octet in Huffman's code (RFC 7541 §5.2); and it looks for names of fields as nginx writes them, which are lower case
-here, for a 502 where a gRPC client is told so by \`grpc-status\`, and cannot read fields that are never indexed. Much of what fails asks for a choice of nginx's: one connection to a backend for each request (and so a fresh window on it), \`server\` and
-\`date\` of its own, its log's messages, limits of its buffers, 444 for a method in lower case; the rest is what Sluice does otherwise: a status of gRPC's that ends a body
-shorter than its \`content-length\` is passed on, control characters in a backend's fields are spaces, a head in 42 frames is refused,
-\`mirror\`, \`add_trailer\` and \`$request_body\` have no effect; in \`proxy_protocol*\` and what asks for other ports, for what the suite could not have here.
+conformance:nginx-tests -- --from DIR\` runs them from a folder that is given; conformance.json names every test that fails.
+Habits of the suite that are mended on the way, since Sluice is stricter, stand at the beginning of
+test/conformance/nginx-tests/Patience.pm: lines that end with LF alone, for one.
 
-| file | Sluice | nginx ${nginxTests.version} |
-| --- | ---: | ---: |
+Why tests fail, by the name in the table:
+
+${named.join("\n")}
+- **open**: not looked into.
+
+| file | Sluice | nginx ${nginxTests.version} | why |
+| --- | ---: | ---: | --- |
 ${rows.join("\n")}
 `
+}
+
+/** Names of causes, and how many tests of each. */
+function causesOf(file: string, failed: readonly string[]): string {
+  const counts = new Map<string, number>()
+  for (const test of failed) {
+    const name = causeOf(file, test)?.name ?? "open"
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  return [...counts].map(([name, count]) => `${name} ${count}`).join(", ")
 }
 
 /** Empty: it was not run. */

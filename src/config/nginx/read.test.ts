@@ -779,3 +779,13 @@ test.each([
   const { problems } = readNginxConfig(text, "nginx.conf", diskFiles)
   expect(problems.filter(({ message }) => message.includes("merge_slashes"))).toHaveLength(warnings)
 })
+
+test("add_header of nothing is none, but for the two fields that it takes out", () => {
+  const { servers } = configOf(
+    `http { server { listen 1; add_header X-A ""; add_header ETag "" always; add_header Last-Modified ""; location / { return 204; } } }`,
+  )
+  expect(servers[0]!.routes[0]!.settings.addHeaders).toEqual([
+    { name: "etag", template: "", always: true },
+    { name: "last-modified", template: "", always: false },
+  ])
+})

@@ -7,6 +7,7 @@
 # - It looks for names of fields as nginx's configuration spells them, which are lower case from Sluice.
 # - It cannot read fields that are never indexed, which are passed on as such (RFC 7541 §6.2.3).
 # - It looks for a 502 where Sluice tells a gRPC client by grpc-status.
+# - It takes ports from 8000 on, which others of this machine may want: 18000 on.
 # - Some files have one location with FastCGI beside what they are about: it answers 501.
 package Patience;
 use Filter::Util::Call;
@@ -43,6 +44,8 @@ no warnings 'redefine';
   }
   return undef;
 };
+my $port = \&Test::Nginx::port;
+*Test::Nginx::port = sub { return $port->(shift() + 10_000, @_) };
 my $expand = \&Test::Nginx::write_file_expand;
 *Test::Nginx::write_file_expand = sub {
   my ($self, $name, $text) = @_;
@@ -52,7 +55,8 @@ my $expand = \&Test::Nginx::write_file_expand;
 my $start = \&Test::Nginx::http_start;
 *Test::Nginx::http_start = sub {
   my ($request, %extra) = @_;
-  my $written = '';
+  # What a proxy says first, by the PROXY protocol.
+  my $written = $request =~ s/^(PROXY .*?\r\n|\r\n\r\n\0\r\nQUIT\n.*?)(?=[A-Z]+ \/)//s ? $1 : '';
   while ($request =~ /^[^\r\n]*[^\r]\n/) {
     my ($head, $end, $body) = $request =~ /^(.*?\n)(\n|$)(.*)$/s;
     $head =~ s/\r?\n/\r\n/g;

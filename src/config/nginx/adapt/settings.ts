@@ -167,7 +167,9 @@ function adaptAddHeaders(adapter: Adapter, scope: Scope): RouteSettings["addHead
       adapter.report.error(always.span, `invalid parameter "${always.text}"`, 'it can only be "always"')
     }
     const right = checkHeaderName(adapter.report, name) && adapter.variables.check(value, adapter.report)
-    if (!right || value.text === "") return []
+    // These two are taken out by nothing.
+    const removes = /^(?:etag|last-modified)$/i.test(name.text)
+    if (!right || (value.text === "" && !removes)) return []
     checkWrittenField(adapter.report, name, value, "response")
     return [{ name: name.text.toLowerCase(), template: value.text, always: always !== undefined }]
   })
