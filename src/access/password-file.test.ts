@@ -161,6 +161,18 @@ describe("a file", () => {
     expect(await users.check("ann", "c")).toBe(false)
   })
 
+  test("whose slow hash is looked at by a thread that ends lets no caller in, and the next password has another", async (t) => {
+    const slowHashes = new SlowHashes({ most: 3, onLimit() {} })
+    t.onTestFinished(() => slowHashes.close())
+    const asked = [
+      slowHashes.isPassword("secret", HASHES.bcrypt),
+      slowHashes.isPassword("secret", HASHES.$6$),
+    ]
+    slowHashes.close()
+    expect(await Promise.all(asked)).toEqual([false, false])
+    expect(await slowHashes.isPassword("secret", HASHES.bcrypt)).toBe(true)
+  })
+
   test("that is gone, or too large, lets nobody in", (t) => {
     const { users, path } = fileOf(t, "ann:{PLAIN}a")
     expect(users.check("ann", "a")).toBe(true)
