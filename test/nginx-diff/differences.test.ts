@@ -158,6 +158,26 @@ test("length of a request: a number alone, where the file asks for it", () => {
   expect(namesOf(probe("server { }", []), body("19"), body("52"))).toEqual({ body: null })
 })
 
+test.each([
+  ["16", "gRPC status"],
+  ["7", null],
+  ["0", null],
+])("gRPC status: %s where a redirect stands for 401", (grpcStatus, name) => {
+  const asked = probe("server { error_page 401 = @login; }")
+  expect(new Set(Object.values(namesOf(asked, page(302), ofGrpc(grpcStatus))))).toEqual(new Set([name]))
+})
+
+test("satisfy any: 403 where the authorization server failed, and nothing else", () => {
+  const name = "satisfy any"
+  const any = probe("server { satisfy any; }", [])
+  expect(namesOf(any, outcome(403, {}), outcome(500, {}))).toEqual({ status: name })
+  expect(namesOf(any, outcome(403, {}), outcome(200, {}))).toEqual({ status: null })
+  expect(namesOf(any, outcome(200, {}), outcome(500, {}))).toEqual({ status: null })
+  expect(namesOf(probe("server { satisfy all; }", []), outcome(403, {}), outcome(500, {}))).toEqual({
+    status: null,
+  })
+})
+
 test("dollar sign: that of a redirect alone", () => {
   const to = (location: string) => outcome(301, { headers: [["location", location]] })
   const names = (nginx: string, sluice: string) => namesOf(probe("server { }", []), to(nginx), to(sluice))

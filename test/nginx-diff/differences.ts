@@ -85,15 +85,18 @@ function isGrpcStatusOf(status: number, grpcStatus: number): boolean {
   return isCause || grpcStatusOfHttp(status) === grpcStatus || httpStatusOfGrpc(grpcStatus) === status
 }
 
-/** What the file says, the status of the error, or where a page of 2xx stands for errors (`error_page`), that of one. */
+/** What the file says, the status of the error, or where a page of 2xx or 3xx stands for errors (`error_page`), that of one. */
 function saysTheSame(probe: Probe, nginx: Outcome, grpcStatus: string): boolean {
   const written = grpcStatusOf(nginx)
   if (written !== null) return written === grpcStatus
   const { status } = nginx.answer
-  if (status >= 300) return isGrpcStatusOf(status, Number(grpcStatus))
+  if (status >= 400) return isGrpcStatusOf(status, Number(grpcStatus))
+  if (status >= 300 && isGrpcStatusOf(status, Number(grpcStatus))) return true
   const pages = allOf(serversOf(probe)).filter(({ name }) => name.text === "error_page")
   const errors = pages.flatMap(({ args }) => args.map(({ text }) => Number(text)).filter((code) => code > 0))
-  return grpcStatus === "0" || errors.some((error) => isGrpcStatusOf(error, Number(grpcStatus)))
+  return (
+    (grpcStatus === "0" && status < 300) || errors.some((error) => isGrpcStatusOf(error, Number(grpcStatus)))
+  )
 }
 
 /** Those of the probe's host; all, where none says so. */
@@ -307,6 +310,15 @@ export const differences: readonly NamedDifference[] = [
         ({ name, block }) =>
           name.text === "location" && passingIf(block ?? []) && ifsOf(block ?? []).length > 1,
       ),
+  },
+  {
+    name: "satisfy any",
+    sentence:
+      "Under `satisfy any` a failing authorization server is a 500 with its `error_page`; nginx, where a `deny` came before, answers that page's request 403.",
+    explains: (_mismatch, probe, nginx, sluice) =>
+      nginx.answer.status === 403 &&
+      (sluice.answer.status === 500 || grpcStatusOf(sluice) === String(GrpcStatus.UNAVAILABLE)) &&
+      allOf(serversOf(probe)).some(({ name, args }) => name.text === "satisfy" && args[0]!.text === "any"),
   },
   {
     name: "slashes",
