@@ -128,12 +128,16 @@ describe("a route", () => {
 describe("a route whose address is made of variables", () => {
   const bed =
     server(`resolver 127.0.0.1; location /p { proxy_pass $arg_to; } location /f { proxy_pass http://$arg_to; }
-    location /s { proxy_pass https://$arg_to; } location /l { proxy_pass $arg_to; deny all; }`)
+    location /s { proxy_pass https://$arg_to; } location /v { proxy_pass http://127.0.0.1:$arg_to/; } location /l { proxy_pass $arg_to; deny all; }`)
   test.each([
     ["/p?to=http://c1/x", "to c1", "if"],
     ["/p?to=https://c1/x", "to c1", "/p"],
     ["/p?to=http://x", "502 no_endpoint: there is no cluster x", "if"],
-    ["/p?to=nonsense", "502 no_endpoint: there is no cluster", "/p"],
+    ["/p?to=nonsense", "500 no_endpoint: there is no cluster", "/p"],
+    ["/f?to=", "500 no_endpoint: there is no cluster", "/f"],
+    ["/f?to=x:99999", "500 no_endpoint: there is no cluster x:99999", "/f"],
+    ["/v?to=word", "500 no_endpoint: there is no cluster 127.0.0.1:word", "/v"],
+    ["/v?to=9", "502 no_endpoint: there is no cluster 127.0.0.1:9", "/v"],
     ["/f?to=c2", "to c2", "/f"],
     ["/s?to=c2", "to c2", "/s"],
     ["/l?to=http://c1", "403 access_denied: access forbidden by rule", "/l"],

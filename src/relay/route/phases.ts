@@ -1,5 +1,6 @@
 import { counterIds } from "../../base/counters.ts"
 import type { Cluster } from "../../cluster/cluster.ts"
+import { parseAddress } from "../../config/address.ts"
 import { parseGrpcTimeout } from "../../grpc/timeout.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { StreamRecord } from "../../record/record.ts"
@@ -102,10 +103,9 @@ const findCluster =
       action.kind === "cluster" ? find(name, false, false) : find(name, action.mayResolve, action.needsPort)
     if (cluster === undefined) {
       const what = failure("no_endpoint", `there is no cluster ${name}`, true)
-      // As nginx has it: it is no address either.
-      return action.kind === "variable" && action.needsPort && !/:\d+$/.test(name)
-        ? { ...what, httpStatus: 500 }
-        : what
+      // As nginx has it: a name that is not known is another thing than what is no address.
+      const isNone = action.kind === "variable" && parseAddress(name, action.needsPort ? null : 80) === null
+      return isNone ? { ...what, httpStatus: 500 } : what
     }
     call.cluster = cluster
     return null
