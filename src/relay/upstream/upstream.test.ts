@@ -147,13 +147,7 @@ describe("what a stream is told of its endpoint", () => {
     )
     expect(connection.hasServed).toBe(true)
     stream.reset(ErrorCode.CANCEL)
-    expect(lines).toEqual([
-      "informational 103",
-      "response 200",
-      "data abc",
-      "data de",
-      "trailers grpc-status 0",
-    ])
+    expect(lines).toEqual(["informational 103", "response 200", "data abcde", "trailers grpc-status 0"])
   })
 
   test("where an answer ends", () => {
