@@ -55,7 +55,12 @@ class OriginBed {
   }
 
   open(method: string, endStream: boolean, ...fields: string[]) {
-    const list = new HeaderList([":method", method, ":path", "/", ":authority", "a", ...fields])
+    return this.openFor("a", method, endStream, ...fields)
+  }
+
+  openFor(host: string, method: string, endStream: boolean, ...fields: string[]) {
+    const authority = host === "" ? [] : [":authority", host]
+    const list = new HeaderList([":method", method, ":path", "/", ...authority, ...fields])
     const owner: Partial<Record<keyof UpstreamStreamOwner, unknown>> = {
       record: { connection: {} },
       onResponse: ({ status }: ResponseHead) => void this.told.push(`${status}`),
@@ -107,6 +112,33 @@ test("what a backend says is the answer to a request of which something has left
   bed.link.octets()
   bed.link.send(OK)
   expect(bed.told).toEqual(["200", "ok."])
+})
+
+test.each<[what: string, begin: Begun, sent: string]>([
+  ["", (bed) => void bed.openFor("", "GET", true), "GET / HTTP/1.0\r\nconnection: close\r\n\r\n"],
+  [
+    ", with a body",
+    (bed) => void send(bed.openFor("", "POST", false), "a", true),
+    "POST / HTTP/1.0\r\nconnection: close\r\ncontent-length: 1\r\n\r\na",
+  ],
+  [
+    ", of which the length is not known, as HTTP/1.1 nevertheless",
+    (bed) => void send(bed.openFor("", "POST", false), "a".repeat(140_000)),
+    "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n4000\r\n",
+  ],
+])("a backend that gets no host is asked as HTTP/1.0 has it%s", (_what, begin, sent) => {
+  const bed = new OriginBed()
+  begin(bed)
+  expect(bed.link.octets().toString("latin1").slice(0, sent.length)).toBe(sent)
+})
+
+test("a connection on which a backend got no host carries no other request", () => {
+  const bed = new OriginBed()
+  bed.openFor("", "GET", true)
+  bed.link.octets()
+  bed.link.send(OK)
+  bed.origin.released()
+  expect(bed.link.take()).toContain("destroy")
 })
 
 test("a body that is gathered is joined, and counts as the memory that holds it", () => {

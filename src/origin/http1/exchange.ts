@@ -11,7 +11,7 @@ import type { UpstreamStream } from "../../relay/upstream/leg-connection.ts"
 import type { UpstreamStreamOwner } from "../../relay/upstream/stream-owner.ts"
 import type { OriginContext } from "./context.ts"
 import { type OriginRequest, originRequest } from "./request.ts"
-import { originTrailers } from "./response.ts"
+import { originTrailers, withoutLength } from "./response.ts"
 import type { ResponseEvents, ResponseReader } from "./response-reader.ts"
 
 const NO_OCTETS = Buffer.alloc(0)
@@ -65,10 +65,13 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
   readonly #host: ExchangeHost
   readonly #owner: UpstreamStreamOwner
   readonly #request: OriginRequest
+  readonly #isHead: boolean
   readonly #isReused: boolean
   readonly #held: HeldOctets
   #hasBegun = false
   #isSwitched = false
+  /** It is asked as HTTP/1.0 has it: the connection ends behind the answer. */
+  #isOld = false
   /** The body goes up in chunks. */
   #isChunked = false
   /** Octets of the body that are still to come, where its length was said. */
@@ -89,6 +92,7 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
     this.#held = new HeldOctets(host.context.budget)
     const canSwitch = owner.record.connection.canSwitch === true
     this.#request = originRequest(list, settings.dropsBody, canSwitch)
+    this.#isHead = isHead
     this.localEnded = endStream
     host.reader.expect({ isHead, maySwitch: this.#request.maySwitch }, this)
     const { contentLength, body } = this.#request
@@ -209,26 +213,31 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
 
   /** Sends the body as it comes. */
   #stream(): void {
-    const { contentLength, head } = this.#request
+    const { contentLength } = this.#request
     this.#bodyLeft = contentLength
     this.#isChunked = contentLength < 0
     this.#sendHead(
-      `${head}${this.#isChunked ? "transfer-encoding: chunked" : `content-length: ${contentLength}`}\r\n\r\n`,
+      this.#isChunked ? "transfer-encoding: chunked\r\n" : `content-length: ${contentLength}\r\n`,
     )
   }
 
   /** Sends it with `body`, with what was gathered of the client's, which is written behind it, or with none. */
   #begin(body: Buffer | null): void {
-    const { head, method, contentLength } = this.#request
+    const { method, contentLength } = this.#request
     const octets = body?.length ?? this.#early?.length
     const isSaid = octets !== undefined || contentLength >= 0 || EXPECTS_BODY.has(method)
-    this.#sendHead(`${head}${isSaid ? `content-length: ${octets ?? 0}\r\n` : ""}\r\n`)
+    this.#sendHead(isSaid ? `content-length: ${octets ?? 0}\r\n` : "")
     if (body === null) return
     this.#written += body.length
     this.#host.output.raw(body)
   }
 
-  #sendHead(text: string): void {
+  /** `framing`: the fields that say how long the body is. Without a host HTTP/1.1 is not to be spoken: RFC 9112 §3.2. */
+  #sendHead(framing: string): void {
+    const { start, fields, hasHost, maySwitch, isLast } = this.#request
+    this.#isOld = !hasHost && !maySwitch && !this.#isChunked
+    const closing = this.#isOld && !isLast ? "connection: close\r\n" : ""
+    const text = `${start}HTTP/1.${this.#isOld ? 0 : 1}\r\n${fields}${closing}${framing}\r\n`
     this.#hasBegun = true
     this.#written += text.length
     this.#host.output.text(text)
@@ -277,26 +286,33 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
     this.onMalformed("too many interim responses")
   }
 
-  onHead(head: ResponseHead): void {
+  onHead(head: ResponseHead, isLast: boolean): void {
     this.isAnswered = true
-    this.#owner.onResponse(head, false)
+    const unsent = isLast ? this.#responseEnded() : 0
+    this.#owner.onResponse(this.#isUnaskedHead ? withoutLength(head) : head, isLast)
+    if (unsent > 0) this.#owner.onUpstreamSent(unsent)
+  }
+
+  /** The client has asked for more than a head, and would wait for what its length says. nginx: `proxy_method HEAD`. */
+  get #isUnaskedHead(): boolean {
+    return this.#isHead && this.#owner.record.method !== "HEAD"
   }
 
   onSwitch(head: ResponseHead): void {
     // What the client sends from here on is of the new protocol.
     this.#isSwitched = true
     this.localEnded = false
-    this.onHead(head)
+    this.onHead(head, false)
   }
 
   onBody(octets: Buffer, start: number, end: number, isLast: boolean): void {
-    if (isLast) this.#responseEnded()
+    if (isLast) this.#tellUnsent()
     else this.#unconsumed += end - start
     this.#owner.onResponseData(octets, start, end, isLast)
   }
 
   onTrailers(fields: readonly string[]): void {
-    this.#responseEnded()
+    this.#tellUnsent()
     if (this.#host.settings.passTrailers) this.#owner.onResponseTrailers(originTrailers(fields))
     else this.#owner.onResponseData(NO_OCTETS, 0, 0, true)
   }
@@ -306,11 +322,12 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
     this.#over({ code: ErrorCode.PROTOCOL_ERROR, origin: "local", unprocessed: false, reason: malformed })
   }
 
-  #responseEnded(): void {
+  /** How many octets of the request are left, which have no connection to go up on. */
+  #responseEnded(): number {
     const { reader, output } = this.#host
     const isSent = this.#hasBegun && this.localEnded && output.unsentOctets === 0
     const { maySwitch, isLast } = this.#request
-    this.isReusable = reader.isReusable && isSent && !maySwitch && !isLast
+    this.isReusable = reader.isReusable && isSent && !maySwitch && !isLast && !this.#isOld
     this.remoteEnded = true
     this.isClosed = true
     this.localEnded = true
@@ -318,7 +335,11 @@ export class Http1Exchange implements UpstreamStream, ResponseEvents {
     this.#held.release()
     const octets = this.queuedOctets
     this.queuedOctets = 0
-    // What is left of the request has no connection to go up on.
+    return octets
+  }
+
+  #tellUnsent(): void {
+    const octets = this.#responseEnded()
     if (octets > 0) this.#owner.onUpstreamSent(octets)
   }
 

@@ -6,8 +6,11 @@ import { OWN_BODY } from "../../relay/route/proxy-request.ts"
 /** A request as HTTP/1.1 says it. */
 export interface OriginRequest {
   readonly method: string
-  /** Request line and fields, but those that say how it is framed. */
-  readonly head: string
+  /** The request line up to its version. */
+  readonly start: string
+  /** But those that say how it is framed. */
+  readonly fields: string
+  readonly hasHost: boolean
   /** It asks for another protocol. */
   readonly maySwitch: boolean
   /** Octets of the body; -1: not said. */
@@ -65,11 +68,11 @@ export function originRequest(
   const isLast = options.includes("close")
   if (maySwitch) written.push("connection", "upgrade", "upgrade", upgrade)
   else if (isLast) written.push("connection", "close")
-  // A file may want none: RFC 9112 §3.2 or not.
-  const hostLine = host === null ? "" : fieldLines(["host", host])
   return {
     method,
-    head: `${method} ${requestTarget(path)} HTTP/1.1\r\n${hostLine}${fieldLines(written)}`,
+    start: `${method} ${requestTarget(path)} `,
+    fields: fieldLines(host === null ? written : ["host", host, ...written]),
+    hasHost: host !== null,
     maySwitch,
     contentLength,
     body,

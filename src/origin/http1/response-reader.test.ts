@@ -15,7 +15,8 @@ function readIn(pieces: readonly string[], expected: Expected, thenEnds: boolean
   let body = ""
   const events: ResponseEvents = {
     onInterim: ({ list }) => void told.push(`interim ${list.fields.join(" ")}`),
-    onHead: ({ list, contentLength }) => void told.push(`${list.fields.join(" ")} (${contentLength})`),
+    onHead: ({ list, contentLength }, isLast) =>
+      void told.push(`${list.fields.join(" ")} (${contentLength})`, ...(isLast ? ["[]"] : [])),
     onSwitch: ({ list }) => void told.push(list.fields.join(" ")),
     onBody(octets, start, end, isLast) {
       body += octets.toString("latin1", start, end)

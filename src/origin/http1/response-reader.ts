@@ -14,7 +14,8 @@ const SWITCHING = 101
 export interface ResponseEvents {
   /** A status below 200 that is not the last. */
   onInterim(head: ResponseHead): void
-  onHead(head: ResponseHead): void
+  /** `isLast`: it has no body. */
+  onHead(head: ResponseHead, isLast: boolean): void
   /** From here on all octets are of another protocol, as long as the connection is there. */
   onSwitch(head: ResponseHead): void
   onBody(octets: Buffer, start: number, end: number, isLast: boolean): void
@@ -115,17 +116,13 @@ export class ResponseReader {
     // What the backend may yet send for a body that is none would be taken for the next response.
     const { isHead } = this.#expected
     this.#keepsAlive = keepsAlive && (isBodiless(status) ? !hasBody : !isHead || contentLength === 0)
-    this.#events.onHead(head)
+    const isLast = isHead || isBodiless(status) || contentLength === 0
+    if (isLast) this.#over(isAll)
+    this.#events.onHead(head, isLast)
     if (this.isOver) return
-    if (isHead || isBodiless(status) || contentLength === 0) this.#bodyRead(isAll)
-    else if (isChunked) this.#body.beginChunked()
+    if (isChunked) this.#body.beginChunked()
     else if (contentLength > 0) this.#body.beginLength(contentLength)
     else this.#body.beginUntilClose()
-  }
-
-  #bodyRead(isAll: boolean): void {
-    this.#over(isAll)
-    this.#events.onBody(NO_OCTETS, 0, 0, true)
   }
 
   #over(isAll: boolean): void {

@@ -47,7 +47,7 @@ export function originHead(status: number, fields: readonly string[], contentLen
   const kept = endToEnd([":status", String(status)], fields)
   const isLengthless = status < 200 || status === NO_CONTENT
   return {
-    list: new HeaderList(isLengthless ? withoutLength(kept) : kept),
+    list: new HeaderList(isLengthless ? lengthless(kept) : kept),
     status,
     contentLength: isLengthless ? -1 : contentLength,
   }
@@ -56,11 +56,16 @@ export function originHead(status: number, fields: readonly string[], contentLen
 /** The head that switches protocols, with the fields that say so. */
 export function switchHead(fields: readonly string[], upgrade: string): ResponseHead {
   const told = endToEnd([":status", "101", "connection", "upgrade", "upgrade", upgrade], fields)
-  return { list: new HeaderList(withoutLength(told)), status: 101, contentLength: -1 }
+  return { list: new HeaderList(lengthless(told)), status: 101, contentLength: -1 }
+}
+
+/** The head of a response whose body is not there. */
+export function withoutLength({ list, status }: ResponseHead): ResponseHead {
+  return { list: new HeaderList(lengthless(list.fields)), status, contentLength: -1 }
 }
 
 /** Where a length has no meaning, a client might find one: RFC 9110 §8.6. */
-function withoutLength(told: string[]): string[] {
+function lengthless(told: readonly string[]): readonly string[] {
   if (!told.includes("content-length")) return told
   const kept: string[] = []
   for (let i = 0; i < told.length; i += 2) if (told[i] !== "content-length") kept.push(told[i]!, told[i + 1]!)

@@ -2,6 +2,9 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import { type Failure, failure } from "../../record/failure.ts"
 import type { Leg } from "./leg.ts"
 
+/** Of its body too much has gone to be kept. */
+export const NOT_REPLAYABLE = failure("upstream_lost", "the request cannot be sent once more")
+
 /** What a call needs of its client's request, on its way to the present leg. */
 export interface CallRequest {
   /** Opens the stream of a leg, and sends what came so far. Not null: the endpoint does not take lists of this size. */

@@ -2,9 +2,9 @@ import { ErrorCode } from "../../http2/error-code.ts"
 import type { StreamEnd } from "../../http2/events.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { ResponseHead } from "../../http2/message-head.ts"
-import { type Failure, failure, isCharged } from "../../record/failure.ts"
+import { type Failure, isCharged } from "../../record/failure.ts"
 import { bodyTooLarge } from "../route/phases.ts"
-import type { CallRequest } from "./call-request.ts"
+import { type CallRequest, NOT_REPLAYABLE } from "./call-request.ts"
 import { type CallTimer, makeCallTimer, type TimedCall } from "./call-timer.ts"
 import { ClientRequest } from "./client-request.ts"
 import type { ContinuedCall } from "./continuity/continued-call.ts"
@@ -28,9 +28,6 @@ import { pickLeg, Retries, type RetryingCall } from "./retries.ts"
 import { RoutedCall } from "./routed-call.ts"
 import { withStickyCookie } from "./sticky-cookie.ts"
 import { isOver, type StreamOwner } from "./stream-owner.ts"
-
-/** Of its body too much has gone to be kept. */
-const NOT_REPLAYABLE = failure("upstream_lost", "the request cannot be sent once more")
 
 /**
  * What the client sees of its stream, from head to report. Each leg is an upstream stream that serves it.
@@ -88,7 +85,7 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     // 3. What was held for this leg goes with the head.
     const list = this.headFor(leg)
     const sent = this.continuity === null ? list : this.continuity.requestHead(list)
-    const problem = this.#request.open(leg, sent, this.record.head.method === "HEAD")
+    const problem = this.#request.open(leg, sent, sent.get(":method") === "HEAD")
     if (problem !== null) return this.endWith(problem, REJECTED)
     this.#timer?.timeouts?.attached(leg.connectedMs)
   }
@@ -157,9 +154,12 @@ export class Call extends RoutedCall implements StreamOwner, RetryingCall, Timed
     if (other !== null) return this.endWith(other, ENDED)
     this.#request.commit()
     const told = withStickyCookie(list, this.cluster!.sticky, leg.endpoint, this, this.context.clock)
-    const problem = this.response.forward(head.status, told, endStream, leg)
+    // What HEAD asks for has no body, whatever the endpoint was asked for.
+    const isLast = endStream || this.record.head.method === "HEAD"
+    const problem = this.response.forward(head.status, told, isLast, leg)
     if (problem !== null) return this.endWith(problem, ENDED)
     if (endStream) this.#responseEnded()
+    else if (isLast) this.#endEarly()
   }
 
   onLegData(leg: Leg, octets: Buffer, start: number, end: number, endStream: boolean): void {

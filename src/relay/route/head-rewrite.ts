@@ -1,4 +1,5 @@
 import type { RouteSettings } from "../../config/model.ts"
+import { isGrpcContentType } from "../../grpc/status.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import type { RequestState } from "../../record/request-state.ts"
@@ -134,7 +135,11 @@ export class RequestRewrite {
     const known = isConstant ? this.#memory.get(list) : undefined
     if (known !== undefined) return known
     const set = new Map<string, string>()
-    if (state?.isRewritten === true) set.set(":path", requestTarget(state))
+    if (state?.isRewritten === true) {
+      set.set(":path", requestTarget(state))
+      if (state.method !== null && !isGrpcContentType(list.get("content-type")))
+        set.set(":method", state.method)
+    }
     if (list.get(":scheme") !== undefined && list.get(":scheme") !== this.#scheme)
       set.set(":scheme", this.#scheme)
     for (const field of this.#set) {

@@ -84,6 +84,7 @@ describe("what a backend of HTTP/1.1 is sent", () => {
     ["proxy_set_header Host b.test; proxy_pass http://c1;", "b.test"],
     ["proxy_set_header Host $host; proxy_pass http://c1;", "a.test"],
     ["proxy_set_header Host $http_none; proxy_pass http://c1;", undefined],
+    ['proxy_set_header Host ""; proxy_pass http://c1;', undefined],
     ['proxy_set_header Host "no host"; proxy_pass http://c1;', "c1"],
     ["set $to c2; proxy_pass http://$to;", "c2"],
     ["set $to c2:80; proxy_pass http://$to/x;", "c2:80"],

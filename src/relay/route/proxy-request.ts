@@ -61,12 +61,12 @@ export class ProxyRequestRewrite {
   apply(list: HeaderList, record: StreamRecord, env: TemplateEnvironment): HeaderList {
     const target = this.#url === null ? null : readProxyTarget(this.#url.render(record, env))
     const written = this.#method?.render(record, env).toUpperCase() ?? ""
-    const method = METHOD.test(written) ? written : list.get(":method")!
+    const method = METHOD.test(written) ? written : (record.state?.method ?? list.get(":method")!)
     const fields = [":method", method, ":path", this.#pathFor(list.get(":path")!, record, env, target)]
     let host = this.#action.host ?? target?.name ?? ""
     for (const { name, value } of this.#set) {
       const text = writableValue(value.render(record, env))
-      if (name === "host") host = isAuthority(text) ? text : host
+      if (name === "host") host = text === "" || isAuthority(text) ? text : host
       else if (text !== "" && !OF_BODY.has(name)) fields.push(name, text)
     }
     if (host !== "") fields.push(":authority", host)

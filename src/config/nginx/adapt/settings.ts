@@ -153,7 +153,8 @@ function adaptSetHeaders(
     const [name, value] = args as [Word, Word]
     if (!checkHeaderName(adapter.report, name) || !adapter.variables.check(value, adapter.report)) continue
     if (family === "grpc") checkWrittenField(adapter.report, name, value, "request")
-    if (name.text.toLowerCase() !== "host" || value.text !== "")
+    // As nginx has it, a call of gRPC has an authority, whatever is written.
+    if (family === "proxy" || name.text.toLowerCase() !== "host" || value.text !== "")
       headers.push([name.text.toLowerCase(), value.text])
   }
   if (authority !== null && !headers.some(([name]) => name === "host")) headers.push(["host", authority])
