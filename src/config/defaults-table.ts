@@ -84,6 +84,7 @@ export const defaults = {
     default: is(false, "the first server does"),
     order: is<"nginx" | "written">("nginx"),
     underscoresInHeaders: is(false),
+    mergeSlashes: is(true),
   },
   route: {
     resolve: is(false),

@@ -174,6 +174,8 @@ export interface ServerConfig {
   order: "nginx" | "written"
   /** `$http_a_b` is a field `a_b` too, where there is no `a-b`. nginx: `underscores_in_headers`. */
   underscoresInHeaders: boolean
+  /** Of several `/` in a row in a path one counts. nginx: `merge_slashes`. */
+  mergeSlashes: boolean
   routes: RouteConfig[]
   /** What is done to a request before its route is found. nginx: `if`, `set`, `rewrite`, `return` of a server. */
   rewrite: RewriteStep[]

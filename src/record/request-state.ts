@@ -63,10 +63,13 @@ export class RequestState {
   /** The configuration asks a location of its own: nothing is asked of it in turn. */
   isSubrequest = false
 
-  /** @param values of another request, where both are to have the same */
-  constructor(path: string, values = new Map<string, string>()) {
+  /**
+   * @param values of another request, where both are to have the same
+   * @param keepsSlashes as for `normalizeUri`
+   */
+  constructor(path: string, values = new Map<string, string>(), keepsSlashes = false) {
     this.values = values
-    this.uri = normalizeUri(path) ?? path
+    this.uri = normalizeUri(path, keepsSlashes) ?? path
     this.args = queryOf(path)
   }
 

@@ -36,6 +36,17 @@ test.each([
 })
 
 test.each([
+  ["/a//b///c", "/a//b///c"],
+  ["//", "//"],
+  ["/%2Fa/", "//a/"],
+  ["/a//../b", "/a/b"],
+  ["/a/.//b/.", "/a//b/"],
+  ["//../..", null],
+])("where slashes are kept %s is %s", (path, uri) => {
+  expect(normalizeUri(path, true)).toBe(uri)
+})
+
+test.each([
   ["/a", ""],
   ["/a?", ""],
   ["/a?b", "b"],

@@ -3,14 +3,15 @@
  * Locations are matched against it; what is forwarded is the path as received.
  *
  * Shape:  octet strings in and out (one octet per character, as in `HeaderList`).
+ * `keepsSlashes`: of `merge_slashes off`, `//` stays.
  * Errors: null for a broken or zero escape, and for a path that climbs above `/`; nginx answers those with 400.
  */
-export function normalizeUri(path: string): string | null {
+export function normalizeUri(path: string, keepsSlashes = false): string | null {
   const end = path.search(/[?#]/)
   const raw = end < 0 ? path : path.slice(0, end)
   if (raw.charCodeAt(0) !== SLASH || !/%|\/[./]/.test(raw)) return raw
   const decoded = raw.includes("%") ? percentDecode(raw) : raw
-  return decoded === null ? null : resolveSegments(decoded)
+  return decoded === null ? null : resolveSegments(decoded, keepsSlashes)
 }
 
 /** The query without its `?`; empty when there is none. */
@@ -57,14 +58,14 @@ function hexDigit(code: number): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
 }
 
-function resolveSegments(path: string): string | null {
+function resolveSegments(path: string, keepsSlashes: boolean): string | null {
   const segments = path.split("/")
   const kept: string[] = []
   for (let i = 1; i < segments.length; i++) {
     const segment = segments[i]!
     if (segment === "..") {
       if (kept.pop() === undefined) return null
-    } else if (segment !== "" && segment !== ".") kept.push(segment)
+    } else if (segment === "" ? keepsSlashes && i < segments.length - 1 : segment !== ".") kept.push(segment)
   }
   const last = segments.at(-1)!
   const directory = last === "" || last === "." || last === ".."

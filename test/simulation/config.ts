@@ -39,6 +39,7 @@ export function configOf(plan: Plan, isChanged = false): Config {
       defaultFor: [LISTENER],
       order: "nginx",
       underscoresInHeaders: false,
+      mergeSlashes: true,
       routes: [
         {
           match: { kind: "prefix", path: "/", final: false },

@@ -621,6 +621,7 @@ function server(listeners: string[], clusters: string[]): fc.Arbitrary<ServerCon
       listeners: fc.oneof(fc.constant(listeners), fc.subarray(listeners)),
       rewrite: steps(null),
       underscoresInHeaders: fc.boolean(),
+      mergeSlashes: fc.boolean(),
       fallback: settings(defaultRouteSettings()),
     })
     .chain((own) =>

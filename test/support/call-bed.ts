@@ -363,6 +363,7 @@ export class CallBed {
       defaultFor: [],
       order: "nginx" as const,
       underscoresInHeaders: false,
+      mergeSlashes: true,
       routes: options.pageContinuity === undefined ? [config] : [page, config],
       rewrite: [],
       fallback: all,

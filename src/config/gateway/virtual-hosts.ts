@@ -31,6 +31,7 @@ export function virtualHosts(
       defaultFor: name === "" ? [address] : [],
       order: "written" as const,
       underscoresInHeaders: false,
+      mergeSlashes: true,
       routes: routesFor(name, ofOwner, routesOf),
       rewrite: [],
       fallback: settings,

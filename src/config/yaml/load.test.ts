@@ -50,6 +50,7 @@ describe("what is left out is the default", () => {
           defaultFor: [],
           order: "nginx",
           underscoresInHeaders: false,
+          mergeSlashes: true,
           rewrite: [],
           fallback: settings,
           routes: [

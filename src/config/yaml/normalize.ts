@@ -161,6 +161,7 @@ function serverOf(input: ServerInput, listeners: string[], outer: RouteSettings)
     defaultFor: input.default === true ? [...own] : input.default || [],
     order: input.order ?? defaults.server.order.value,
     underscoresInHeaders: input.underscoresInHeaders ?? defaults.server.underscoresInHeaders.value,
+    mergeSlashes: input.mergeSlashes ?? defaults.server.mergeSlashes.value,
     routes: (input.routes ?? []).map((route) => routeOf(route, settings)),
     rewrite: stepsOf(input.rewrite, settings),
     fallback: settings,

@@ -607,6 +607,12 @@ const server = z
       .describe(
         says("$http_a_b is a field a_b too, where there is no a-b.", defaults.server.underscoresInHeaders),
       ),
+    mergeSlashes: z
+      .boolean()
+      .optional()
+      .describe(
+        says("Several / in a row are one, for routes, rewrites and files.", defaults.server.mergeSlashes),
+      ),
     rewrite,
     routes: z.array(route).optional(),
     ...settingsShape,

@@ -52,6 +52,7 @@ test("writing leaves out what is the default", () => {
         defaultFor: [],
         order: "nginx",
         underscoresInHeaders: false,
+        mergeSlashes: true,
         rewrite: [],
         fallback: defaultRouteSettings(),
         routes: [

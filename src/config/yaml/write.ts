@@ -137,7 +137,9 @@ function serversInput(servers: ServerConfig[], listeners: string[]): Input {
   const plain =
     only !== undefined &&
     inputs.length === 1 &&
-    !["names", "listeners", "default", "order", "underscoresInHeaders"].some((key) => key in only)
+    !["names", "listeners", "default", "order", "underscoresInHeaders", "mergeSlashes"].some(
+      (key) => key in only,
+    )
   return plain ? { ...only, routes: only.routes ?? [] } : { servers: inputs }
 }
 
@@ -151,6 +153,7 @@ function serverInput(server: ServerConfig, listeners: string[]): Input {
     ...(defaultFor.length > 0 && { default: everywhere ? true : defaultFor }),
     ...(order !== "nginx" && { order }),
     ...(server.underscoresInHeaders && { underscoresInHeaders: true }),
+    ...(!server.mergeSlashes && { mergeSlashes: false }),
     ...writeFields(settingsFields, fallback, defaultRouteSettings()),
     ...stepsInput(server.rewrite, fallback),
     ...(routes.length > 0 && { routes: routes.map((route) => routeInput(route, fallback)) }),

@@ -4,6 +4,7 @@ import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import type { Failure, FailureKind } from "../../record/failure.ts"
 import type { AttemptRecord, ConnectionRecord } from "../../record/record.ts"
+import { RequestState } from "../../record/request-state.ts"
 import { spansOf } from "../../record/span.ts"
 import { NewStreamRecord } from "../../record/stream-record.ts"
 import type { StreamTrace } from "../../record/trace.ts"
@@ -82,6 +83,8 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     this.route = route
     this.isGrpc = isGrpc
     this.record = new NewStreamRecord(connection, head, route.serverName, Math.floor(context.clock.now()))
+    // All that asks for its path has it from there.
+    if (route.host.keepsSlashes) this.record.state = new RequestState(head.path, undefined, true)
     this.response = new ClientResponse(this)
   }
 

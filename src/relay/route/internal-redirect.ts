@@ -22,7 +22,7 @@ export function redirectInside(
   if (!state.changeUri()) return cycle(state)
   if (target.startsWith("@")) {
     // As nginx has it: a location is not named for a request that has no path.
-    if (!state.isRewritten && normalizeUri(record.path) === null)
+    if (!state.isRewritten && normalizeUri(record.path, host.keepsSlashes) === null)
       return failure("internal", `the path has no meaning, and ${target} has no other`, true)
     const route = host.named(target)
     if (route === undefined) return failure("internal", `there is no location ${target}`, true)

@@ -27,6 +27,7 @@ const server = (names: string[], routes: RouteConfig[] = [], defaultFor: string[
     defaultFor,
     order: "nginx",
     underscoresInHeaders: false,
+    mergeSlashes: true,
     routes,
     rewrite: [],
     fallback: settings,

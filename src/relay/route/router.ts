@@ -145,6 +145,7 @@ class VirtualHost<R> implements RoutesOf<R> {
   readonly #locations: RouteTable<R>
   readonly #named = new Map<string, R>()
   readonly fallback: R
+  readonly keepsSlashes: boolean
   readonly #onOverrun: (octets: number) => void
   readonly #known = new Map<string, R | null>()
 
@@ -155,6 +156,7 @@ class VirtualHost<R> implements RoutesOf<R> {
     onOverrun: (octets: number) => void,
   ) {
     this.#locations = config.order === "written" ? new WrittenOrder<R>() : new Locations<R>()
+    this.keepsSlashes = !config.mergeSlashes
     this.fallback = compile(config, null, this)
     this.overrun = compile(config, overrunRoute(config, stepsMax), this)
     this.#onOverrun = onOverrun
@@ -174,7 +176,7 @@ class VirtualHost<R> implements RoutesOf<R> {
   match(path: string): R | null {
     const known = path.length > PATH_OCTETS_MAX ? undefined : this.#known.get(path)
     if (known !== undefined) return known
-    const uri = normalizeUri(path)
+    const uri = normalizeUri(path, this.keepsSlashes)
     const route = uri === null ? null : this.#findOrFail(uri)
     if (path.length > PATH_OCTETS_MAX) return route
     if (this.#known.size >= PATHS_REMEMBERED) this.#known.clear()
@@ -215,6 +217,8 @@ export interface RoutesOf<R> {
   named(name: string): R | undefined
   /** Where no location matches. */
   readonly fallback: R
+  /** Of several `/` in a row none is left out. nginx: `merge_slashes off`. */
+  readonly keepsSlashes: boolean
 }
 
 /** Makes the route of a location, or of a server where none matches (`null`). */

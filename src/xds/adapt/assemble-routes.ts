@@ -47,6 +47,7 @@ export class RouteAssembler {
       defaultFor: [],
       order: "written",
       underscoresInHeaders: false,
+      mergeSlashes: true,
       routes: routes.flatMap((route) => this.#routes(route, manager)),
       rewrite: [],
       fallback: this.#settingsOf(manager, null, {}),

@@ -175,6 +175,7 @@ function configOf(proxyProtocol: boolean): Config {
         defaultFor: [LISTENER],
         order: "nginx",
         underscoresInHeaders: false,
+        mergeSlashes: true,
         routes: [
           {
             match: { kind: "prefix", path: "/", final: false },

@@ -38,6 +38,7 @@ export function adaptServer(
       defaultFor: [],
       order: "nginx",
       underscoresInHeaders: isOn(scope, "underscores_in_headers"),
+      mergeSlashes: isOn(scope, "merge_slashes", true),
       routes: [],
       rewrite: [],
       fallback,
@@ -45,12 +46,6 @@ export function adaptServer(
     scope,
     span,
   }
-  if (!isOn(scope, "merge_slashes", true))
-    report.warning(
-      spanOf(scope.one("merge_slashes")!),
-      "locations and variables see one / in place of several, whatever merge_slashes says",
-      "a location with // in it is never reached",
-    )
   adaptListens(adapter, draft, listeners)
   checkKeys(adapter, draft)
   const routes = adaptLocations(adapter, scope, null, locations)

@@ -198,7 +198,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "merge_slashes",
     "HS flag",
-    "locations and variables see one `/` in place of several, always; `off` is warned of",
+    "`off`: locations, variables, `rewrite` and files see several `/` in a row as they came",
   ],
   ["http2_max_header_size", "HS 1*", "old name: raises `headerListOctets`"],
   ["http2_max_field_size", "HS 1*", "old name: raises `headerListOctets`, so that such a field has room"],
