@@ -109,6 +109,7 @@ export function defaultRouteSettings(): RouteSettings {
     hideHeaders: [],
     ignoreHeaders: [],
     addHeaders: [],
+    addTrailers: [],
     expires: settings.expires.value,
     charset: settings.charset.value,
     charsetTypes: [...settings.charsetTypes.value],

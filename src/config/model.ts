@@ -310,6 +310,8 @@ export interface RouteSettings {
   ignoreHeaders: string[]
   /** Added to responses. nginx: `add_header`; `always` also on errors. */
   addHeaders: { name: string; template: string; always: boolean }[]
+  /** Added to the trailers of responses, which go with HTTP/1.1 in chunks. nginx: `add_trailer`. */
+  addTrailers: { name: string; template: string; always: boolean }[]
   /** `Expires` and `Cache-Control`, as nginx writes it: `off`, `max`, `epoch`, `30d`, `-1`, `modified 1h`, `@18h`; a template. */
   expires: string
   /** What `Content-Type` says of texts that do not say it themselves; a template. Null: nothing. nginx: `charset`. */

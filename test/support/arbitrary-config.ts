@@ -439,6 +439,7 @@ const settings = (outer: RouteSettings): fc.Arbitrary<RouteSettings> =>
     hideHeaders: list(headerName),
     ignoreHeaders: list(headerName),
     addHeaders: list(fc.record({ name: headerName, template, always: fc.boolean() })),
+    addTrailers: list(fc.record({ name: headerName, template, always: fc.boolean() })),
     socketKeepalive: fc.boolean(),
     bindAddress: orNull(fc.constantFrom("127.0.0.2", "::1")),
     accessLogs: list(accessLog),

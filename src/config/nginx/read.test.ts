@@ -772,6 +772,46 @@ test("of two named locations of one name the first is there, as in nginx", () =>
 })
 
 test.each([
+  ["add_header a 1; server { SERVER add_header b 2; location / { return 200; } }", "b"],
+  [
+    "add_header a 1; server { SERVER add_header_inherit merge; add_header b 2; location / { return 200; } }",
+    "b a",
+  ],
+  ["add_header a 1; server { SERVER location / { add_header_inherit off; return 200; } }", ""],
+  [
+    "add_header a 1; server { SERVER add_header b 2; location / { add_header_inherit merge; add_header c 3; return 200; } }",
+    "c b",
+  ],
+  [
+    "add_header_inherit merge; add_header a 1; server { SERVER add_header b 2; location / { add_header c 3; return 200; } }",
+    "c b a",
+  ],
+  [
+    "add_header a 1; server { SERVER add_header_inherit merge; location / { add_header_inherit on; add_header c 3; return 200; } }",
+    "c",
+  ],
+])("what add_header_inherit and add_trailer_inherit make of outer levels: %s", (text, names) => {
+  const read = (all: string) => {
+    const { config } = readNginxConfig(
+      `http { ${all.replace("SERVER", "listen 8080;")} }`,
+      "nginx.conf",
+      diskFiles,
+    )
+    return config!.servers[0]!.routes[0]!.settings
+  }
+  expect(
+    read(text)
+      .addHeaders.map(({ name }) => name)
+      .join(" "),
+  ).toBe(names)
+  expect(
+    read(text.replaceAll("header", "trailer"))
+      .addTrailers.map(({ name }) => name)
+      .join(" "),
+  ).toBe(names)
+})
+
+test.each([
   ["http { merge_slashes off; server { listen 8080; return 200; } }", false],
   ["http { server { listen 8080; merge_slashes off; return 200; } }", false],
   ["http { merge_slashes off; server { listen 8080; merge_slashes on; return 200; } }", true],

@@ -351,6 +351,7 @@ export const settingsFields: Fields<RouteSettings> = [
   field("hideHeaders", "hideHeaders", same()),
   field("ignoreHeaders", "ignoreHeaders", same()),
   field("addHeaders", "addHeaders", addHeaders),
+  field("addTrailers", "addTrailers", addHeaders),
   field("expires", "expires", same()),
   field("charset", "charset", textOrNone),
   field("charsetTypes", "charsetTypes", same()),

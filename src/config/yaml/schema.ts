@@ -233,6 +233,19 @@ const bindAddress = template.refine(
   { error: BIND_ERROR },
 )
 
+const addedFields = z.union(
+  [
+    z.record(
+      headerName,
+      z.union([template, z.strictObject({ value: template, always: z.boolean().optional() })], {
+        error: "must be a template, or a map with value and always",
+      }),
+    ),
+    z.array(z.strictObject({ name: headerName, value: template, always: z.boolean().optional() })),
+  ],
+  { error: "must be a map of header names to templates" },
+)
+
 const settingsShape = {
   connectTimeout: someDuration
     .optional()
@@ -293,21 +306,8 @@ const settingsShape = {
   passHeaders: headerNames.optional().describe("Response headers to keep that would be dropped."),
   hideHeaders: headerNames.optional().describe("Response headers to drop, from trailers too."),
   ignoreHeaders: headerNames.optional().describe("Response headers without effect here."),
-  addHeaders: z
-    .union(
-      [
-        z.record(
-          headerName,
-          z.union([template, z.strictObject({ value: template, always: z.boolean().optional() })], {
-            error: "must be a template, or a map with value and always",
-          }),
-        ),
-        z.array(z.strictObject({ name: headerName, value: template, always: z.boolean().optional() })),
-      ],
-      { error: "must be a map of header names to templates" },
-    )
-    .optional()
-    .describe("Response headers to add; always: also on errors."),
+  addHeaders: addedFields.optional().describe("Response headers to add; always: also on errors."),
+  addTrailers: addedFields.optional().describe("Trailers to add to responses; always: also to errors."),
   expires: template
     .refine((value) => value.includes("$") || expiresPattern.test(value), {
       error: 'must be as nginx writes it: off, max, epoch, "30d", "-1", "modified 1h" or "@18h"',

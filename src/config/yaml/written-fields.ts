@@ -11,6 +11,7 @@ export function checkWrittenFields(
   for (const [key, to] of [
     ["setHeaders", "request"],
     ["addHeaders", "response"],
+    ["addTrailers", "response"],
   ] as const)
     for (const [name, value, place] of fieldsOf(settings[key], [...path, key]))
       check(name, value, to, place, faults)

@@ -18,7 +18,8 @@ function masked(value: unknown): unknown {
     Object.entries(value).map(([key, each]) => {
       if (key === "setHeaders") return [key, (each as RouteSettings["setHeaders"]).map(setHeader)]
       if (key === "headers") return [key, (each as [string, string][]).map(maskAll)]
-      if (key === "addHeaders") return [key, (each as RouteSettings["addHeaders"]).map(addHeader)]
+      if (key === "addHeaders" || key === "addTrailers")
+        return [key, (each as RouteSettings["addHeaders"]).map(addHeader)]
       if (TEXTS_WITH_SECRETS.has(key) && typeof each === "string") return [key, maskValue("secret", each)]
       return [key, masked(each)]
     }),

@@ -32,6 +32,7 @@ import { RatedClient } from "./rated-client.ts"
 import { reportCall } from "./report.ts"
 import { Stalls } from "./stalls.ts"
 import type { DownstreamStream, WaitsFor } from "./stream-owner.ts"
+import { TrailedAnswer } from "./trailed-answer.ts"
 import { waitsFor } from "./waits-for.ts"
 
 /**
@@ -141,6 +142,8 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     this.#waiting = null
     this.route.meter?.began()
     this.#isMetered = true
+    if (this.route.addedTrailers !== null && !(this.downstream instanceof TrailedAnswer))
+      this.downstream = new TrailedAnswer(this.downstream, this)
     if (outcome === null) {
       this.#rate()
       return this.onAdmitted()

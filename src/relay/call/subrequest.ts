@@ -159,7 +159,7 @@ function quiet(route: Route): Route {
     settings.addHeaders.length === 0
       ? route.responseRewrite
       : new ResponseRewrite({ ...settings, addHeaders: [] })
-  return { ...route, accessLogs: [], meter: null, trace: null, responseRewrite }
+  return { ...route, accessLogs: [], meter: null, trace: null, responseRewrite, addedTrailers: null }
 }
 
 function getHead({ list, scheme, authority, path }: RequestHead): RequestHead {

@@ -5,6 +5,7 @@ import type { AskedService } from "../../config/service-model.ts"
 import type { Failure } from "../../record/failure.ts"
 import { compileTemplate, type Template } from "../../record/template.ts"
 import { findRealClient } from "./access.ts"
+import { compileTrailers } from "./added-trailers.ts"
 import { admissionPhases } from "./admission-phases.ts"
 import { hasStreamTimeouts, limitCall } from "./call-limits.ts"
 import { compileAction, compileReturn } from "./compile-action.ts"
@@ -109,6 +110,7 @@ function makeRoute(
     trace,
     messageRates: compileMessageRates(settings.messageLimits, parts.zoneOf),
     ...rewritesOf(action, settings, parts),
+    addedTrailers: compileTrailers(settings, parts.table),
     accessLogs: settings.accessLogs.map(openLog),
     errorStatuses,
     errorPages: compileErrorPages(settings.errorPages, parts.templateOf),

@@ -79,7 +79,7 @@ function withFields(list: HeaderList, set: ReadonlyMap<string, string>, more = n
 }
 
 /** A field of the configuration, and its value for a stream as HTTP/2 takes it. */
-class WrittenField {
+export class WrittenField {
   readonly name: string
   /** Null: it differs from stream to stream. */
   readonly constant: string | null
@@ -97,7 +97,12 @@ class WrittenField {
 }
 
 /** The field, or none where HTTP/2 never takes it; to remove it, any may be named. */
-function writtenField(name: string, template: string, to: WrittenTo, table: VariableSource): WrittenField[] {
+export function writtenField(
+  name: string,
+  template: string,
+  to: WrittenTo,
+  table: VariableSource,
+): WrittenField[] {
   const lower = name.toLowerCase()
   if (template !== "" && unwritable(lower, to) !== null) return []
   const field = new WrittenField(lower === "host" && to === "request" ? ":authority" : lower, template, table)
@@ -174,7 +179,7 @@ function isTaken(name: string, value: string): boolean {
 }
 
 /** Those to which nginx adds without `always`. */
-const ADDED_TO: ReadonlySet<number> = new Set([200, 201, 204, 206, 301, 302, 303, 304, 307, 308])
+export const ADDED_TO: ReadonlySet<number> = new Set([200, 201, 204, 206, 301, 302, 303, 304, 307, 308])
 
 /** By these a backend steers nginx; it keeps them to itself. */
 const STEERING = ["expires", "redirect", "limit-rate", "buffering", "charset"].map(
@@ -188,7 +193,7 @@ const REPLACED: ReadonlySet<string> = new Set(["last-modified", "etag"])
 const EXPIRING: ReadonlySet<string> = new Set(["expires", "cache-control"])
 
 /** An answer has each of them once. */
-const GRPC_STATUS: ReadonlySet<string> = new Set(["grpc-status", "grpc-message"])
+export const GRPC_STATUS: ReadonlySet<string> = new Set(["grpc-status", "grpc-message"])
 
 /**
  * Turns a response's head and trailers into what the downstream is sent. nginx: `grpc_hide_header`, `add_header`, `expires`,

@@ -16,6 +16,7 @@ import type { TemplateEnvironment } from "../../record/variables.ts"
 import type { Admission } from "../overload/admission.ts"
 import type { CutCalls } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
+import type { AddedTrailers } from "./added-trailers.ts"
 import type { CursorFields, PlanOf } from "./continuity-plan.ts"
 import type { ConnectorFor } from "./endpoint-connector.ts"
 import type { ResponseRewrite } from "./head-rewrite.ts"
@@ -52,6 +53,8 @@ export interface Route {
   readonly continuity: PlanOf | null
   readonly requestRewrite: RequestRewriter
   readonly responseRewrite: ResponseRewrite
+  /** Null: none are added. */
+  readonly addedTrailers: AddedTrailers | null
   readonly accessLogs: readonly AccessLog[]
   readonly errorStatuses: ReadonlyMap<number, { grpcStatus: number; message: Template }>
   /** Null: its calls are not traced. */

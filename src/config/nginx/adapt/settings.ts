@@ -48,7 +48,8 @@ export function adaptSettings(
   if (body !== null) settings.maxBodyOctets = readOffset(body.args[0]!.text) || null
   adaptRetry(report, scope, settings, family)
   settings.setHeaders = adaptSetHeaders(adapter, scope, authority, family)
-  settings.addHeaders = adaptAddHeaders(adapter, scope)
+  settings.addHeaders = adaptAdded(adapter, scope, "add_header")
+  settings.addTrailers = adaptAdded(adapter, scope, "add_trailer")
   Object.assign(settings, adaptAnswerFields(adapter, scope))
   settings.passHeaders = scope.all(`${family}_pass_header`).map(({ args }) => args[0]!.text.toLowerCase())
   settings.hideHeaders = scope.all(`${family}_hide_header`).map(({ args }) => args[0]!.text.toLowerCase())
@@ -161,8 +162,22 @@ function adaptSetHeaders(
   return headers
 }
 
-function adaptAddHeaders(adapter: Adapter, scope: Scope): RouteSettings["addHeaders"] {
-  return scope.all("add_header").flatMap(({ args }) => {
+/** By `add_header_inherit` and `add_trailer_inherit` those of outer levels hold too, behind those of the level, or do not. */
+function inheritedAll(scope: Scope, name: string): readonly Directive[] {
+  const inherit = scope.one(`${name}_inherit`)?.args[0]?.text.toLowerCase() ?? "on"
+  const own = scope.own(name)
+  if (scope.parent === null || inherit === "off" || (inherit === "on" && own.length > 0)) return own
+  return [...own, ...inheritedAll(scope.parent, name)]
+}
+
+function adaptAdded(
+  adapter: Adapter,
+  scope: Scope,
+  directive: "add_header" | "add_trailer",
+): RouteSettings["addHeaders"] {
+  for (const one of scope.own(`${directive}_inherit`))
+    readChoices(adapter.report, one, ["on", "off", "merge"])
+  return inheritedAll(scope, directive).flatMap(({ args }) => {
     const [name, value, always] = args as [Word, Word, Word?]
     if (always !== undefined && always.text !== "always") {
       adapter.report.error(always.span, `invalid parameter "${always.text}"`, 'it can only be "always"')

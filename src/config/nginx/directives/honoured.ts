@@ -203,6 +203,13 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["http2_max_header_size", "HS 1*", "old name: raises `headerListOctets`"],
   ["http2_max_field_size", "HS 1*", "old name: raises `headerListOctets`, so that such a field has room"],
   ["add_header", "HSL 2-3*", "added to responses of status 200, 201, 204, 206 and 30x; `always` to all"],
+  ["add_header_inherit", "HSL 1", "`on`, `off`, `merge`: whether `add_header` of outer levels holds too"],
+  [
+    "add_trailer",
+    "HSL 2-3*",
+    "a trailer of the same responses: behind chunks in HTTP/1.1, of HTTP/2, of gRPC",
+  ],
+  ["add_trailer_inherit", "HSL 1", "`on`, `off`, `merge`: whether `add_trailer` of outer levels holds too"],
   ["log_format", "H 2+*", "`escape=default|json|none`; `combined` and `main` are known"],
   ["access_log", "HSL 1+*", "path, format, `off`, `buffer=`, `flush=`, `if=`; `gzip` is left out"],
   // TLS to clients

@@ -34,7 +34,7 @@ export const NO_EFFECT: DirectiveGroup[] = [
     directives: {
       "HSL 1": `
         gzip_http_version userid_domain
-        userid_name userid_p3p userid_path  add_trailer_inherit add_header_inherit`,
+        userid_name userid_p3p userid_path`,
       "HSL flag": `
         gzip gzip_no_buffer gzip_vary gunzip override_charset ssi_ignore_recycled_buffers
         ssi_last_modified ssi_silent_errors sub_filter_last_modified sub_filter_once
@@ -53,7 +53,6 @@ export const NO_EFFECT: DirectiveGroup[] = [
         image_filter_webp_quality userid_expires userid_mark limit_rate limit_rate_after`,
       "HSL 2*": "xslt_param xslt_string_param",
       "HSL 1-3*": "userid_flags",
-      "HSL 2-3*": "add_trailer",
     },
   },
   {
