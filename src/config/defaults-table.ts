@@ -198,6 +198,7 @@ export const defaults = {
     defaultType: is("text/plain"),
     etag: is(true),
     ifModifiedSince: is<"off" | "exact" | "before">("exact"),
+    maxRanges: none(),
   },
   tracing: {
     headers: words("none"),

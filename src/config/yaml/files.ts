@@ -30,6 +30,11 @@ export const filesSchema = (template: z.ZodString) => {
       .enum(["off", "exact", "before"])
       .optional()
       .describe(says("When a file counts as not modified.", files.ifModifiedSince)),
+    maxRanges: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(says("Ranges of one request; with more the file is sent whole.", files.maxRanges)),
   })
 }
 
@@ -59,5 +64,6 @@ function defaultFiles(): Omit<FilesConfig, "root"> {
     defaultType: files.defaultType.value,
     etag: files.etag.value,
     ifModifiedSince: files.ifModifiedSince.value,
+    maxRanges: files.maxRanges.value,
   }
 }

@@ -28,18 +28,10 @@ export function statusOf(
   return noneMatch === undefined || names(noneMatch, version.etag, true) ? 304 : 200
 }
 
-/** The `Range` that counts, if any does, of a file of so many octets. */
-export function rangeOf(
-  request: HeaderList,
-  { etag, modifiedSeconds }: Version,
-  octets: number,
-): string | undefined {
-  const written = request.get("range")
-  // As RFC 9110 §14.1.2 has it; the library holds such a suffix to be unsatisfiable.
-  const [, suffix] = /^bytes=-(\d+)$/.exec(written ?? "") ?? []
-  const range = suffix !== undefined && Number(suffix) > octets ? "bytes=0-" : written
+/** The `Range` that counts, if any does. */
+export function rangeOf(request: HeaderList, { etag, modifiedSeconds }: Version): string | undefined {
+  const range = request.get("range")
   const condition = request.get("if-range")
-  if (octets === 0) return undefined
   if (condition === undefined) return range
   const isSame = condition.endsWith('"') ? condition === etag : secondsOf(condition) === modifiedSeconds
   return isSame ? range : undefined

@@ -1,4 +1,4 @@
-import type { ReadStream } from "node:fs"
+import type { Readable } from "node:stream"
 import { HeaderList } from "../../http2/header-list.ts"
 import { failure } from "../../record/failure.ts"
 import type { Answer, AnsweredCall, ContentHandler } from "../../relay/route/route.ts"
@@ -17,18 +17,18 @@ export function headOnly(fields: readonly string[]): ContentHandler {
   }
 }
 
-/** A file that is open, from its first octet to its last. */
-export function fileContent(fields: readonly string[], octets: number, file: ReadStream): ContentHandler {
+/** What is open, from its first octet to its last. */
+export function fileContent(fields: readonly string[], octets: number, file: Readable): ContentHandler {
   return { kind: "content", answer: (call) => new FileAnswer(call, fields, octets, file) }
 }
 
 /** Reads as the client takes: no more than a slice beyond what may wait for it. */
 class FileAnswer implements Answer {
   readonly #call: AnsweredCall
-  readonly #file: ReadStream
+  readonly #file: Readable
   #octetsLeft: number
 
-  constructor(call: AnsweredCall, fields: readonly string[], octets: number, file: ReadStream) {
+  constructor(call: AnsweredCall, fields: readonly string[], octets: number, file: Readable) {
     this.#call = call
     this.#file = file
     this.#octetsLeft = octets

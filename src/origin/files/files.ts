@@ -19,6 +19,8 @@ import type { FilesParts } from "../../relay/route/route-parts.ts"
 import { rangeOf, statusOf, type Version } from "./conditions.ts"
 import { fileContent, headOnly } from "./file-answer.ts"
 import { type FilePath, filePath } from "./file-path.ts"
+import { type MultipartOptions, openMultipart } from "./multipart.ts"
+import { readRanges } from "./ranges.ts"
 
 const GRPC_UNIMPLEMENTED = 12
 const GRPC_PERMISSION_DENIED = 7
@@ -102,7 +104,7 @@ class Files {
     if (typeof found === "number") return { verdict: answer(found) }
     if (found.stats.isDirectory()) return { verdict: this.#toDirectory(state) }
     if (!isRead) return { verdict: answer(405) }
-    return this.#open(found, call, state)
+    return this.#open(found, call, state, context)
   }
 
   /** The file that is there, and is now the request's path; null: the directory that it is. */
@@ -163,7 +165,12 @@ class Files {
     return { ...answer(301), template: { ...NO_TEXT, constant: null, render: () => location } }
   }
 
-  async #open({ path, stats }: OnDisk, call: PhasedCall, state: RequestState): Promise<Found> {
+  async #open(
+    { path, stats }: OnDisk,
+    call: PhasedCall,
+    state: RequestState,
+    context: PhaseContext,
+  ): Promise<Found> {
     const { record } = call
     const { list } = record.head
     const method = stateOf(record).method ?? record.head.method
@@ -181,8 +188,19 @@ class Files {
     if (status === 304) return { verdict: headOnly([":status", "304", ...said]) }
     const name = utf8(path.rest)
     if (name === null) return { verdict: answer(404) }
+    const { maxRanges } = this.#config
+    const asked = isWhole || stats.size === 0 ? undefined : rangeOf(list, version)
+    const ranges = readRanges(asked, stats.size, maxRanges)
+    if (ranges === "none")
+      return { verdict: { ...answer(416), fields: ["content-range", `bytes */${stats.size}`] } }
+    if (ranges !== "whole" && ranges.length > 1) {
+      const type = this.#typeOf(state.uri)
+      const file = { path: joined(path), octets: stats.size, ranges, type, random: context.env.random() }
+      return this.#openMultipart(file, method, said)
+    }
+    const [range] = ranges === "whole" ? [] : ranges
     const sent = await send(
-      requestOf(method, isWhole ? undefined : rangeOf(list, version, stats.size)),
+      requestOf(method, range === undefined ? undefined : `bytes=${range.start}-${range.end - 1}`),
       encodeURI(name).replace(/[?#]/g, encodeURIComponent),
       {
         root: Buffer.from(path.directory, "latin1").toString(),
@@ -191,9 +209,6 @@ class Files {
       },
     )
     const { statusCode, stream, headers } = sent
-    if (statusCode === 416) {
-      return { verdict: { ...answer(416), fields: ["content-range", headers["Content-Range"]!] } }
-    }
     if (sent.type !== "file") return { verdict: answer(404) }
     const type = this.#typeOf(state.uri)
     const octets = Number(headers["Content-Length"])
@@ -202,7 +217,7 @@ class Files {
       ...["content-length", String(octets), ...said],
       ...(statusCode === 206
         ? ["content-range", headers["Content-Range"]!]
-        : isWhole
+        : isWhole || maxRanges === 0
           ? []
           : ["accept-ranges", "bytes"]),
     ]
@@ -216,6 +231,19 @@ class Files {
       return { verdict: answer(statusOfError(error)) }
     }
     return { verdict: fileContent(fields, octets, stream as ReadStream), file: stream }
+  }
+
+  async #openMultipart(options: MultipartOptions, method: string, said: readonly string[]): Promise<Found> {
+    try {
+      const { contentType, octets, body } = await openMultipart(options)
+      const length = ["content-length", String(octets)]
+      const fields = [":status", "206", "content-type", contentType, ...length, ...said]
+      if (method !== "HEAD") return { verdict: fileContent(fields, octets, body), file: body }
+      body.destroy()
+      return { verdict: headOnly(fields) }
+    } catch (error) {
+      return { verdict: answer(statusOfError(error)) }
+    }
   }
 
   #typeOf(uri: string): string {

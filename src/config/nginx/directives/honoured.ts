@@ -168,6 +168,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   ["charset_types", "HSL 1+*", "which are such texts, beside `text/html`"],
   ["etag", "HSL flag", "of files"],
   ["if_modified_since", "HSL 1", "of files: `exact`, `before`, `off`"],
+  ["max_ranges", "HSL number", "of files: ranges of one request before all of it is sent; 0: none"],
   ["client_header_timeout", "HS time", "for a whole header block, of the address's default server"],
   ["client_body_timeout", "HSL time", "longest silence of a client before its half-close"],
   ["client_max_body_size", "HSL offset", "most octets of one request in all; 0: no limit"],

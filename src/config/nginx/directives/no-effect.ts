@@ -17,8 +17,7 @@ export const NO_EFFECT: DirectiveGroup[] = [
       "HSL 2": "output_buffers",
       "HSL 1-2": "open_file_cache",
       "HSL number": `
-        open_file_cache_min_uses types_hash_bucket_size types_hash_max_size min_delete_depth
-        max_ranges`,
+        open_file_cache_min_uses types_hash_bucket_size types_hash_max_size min_delete_depth`,
       "HSL sec": "open_file_cache_valid",
       "HSL 1-2*": "disable_symlinks",
       "HSL 1-3*": "dav_access",
