@@ -3,7 +3,8 @@ import { HeaderList } from "../../http2/header-list.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import type { VariableSource } from "../../record/variable-table.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
-import { ADDED_TO, cleanTrailers, GRPC_STATUS, type WrittenField, writtenField } from "./head-rewrite.ts"
+import { ADDED_TO, cleanTrailers, GRPC_STATUS } from "./head-rewrite.ts"
+import { type WrittenField, writtenField } from "./written-field.ts"
 
 /** What a route adds to the trailers of its answers. nginx: `add_trailer`; source: ngx_http_headers_filter_module.c. */
 export class AddedTrailers {

@@ -3,21 +3,15 @@ import { isGrpcContentType } from "../../grpc/status.ts"
 import { HeaderList } from "../../http2/header-list.ts"
 import type { StreamRecord } from "../../record/record.ts"
 import type { RequestState } from "../../record/request-state.ts"
-import { compileTemplate, type Template } from "../../record/template.ts"
 import { escapeUri } from "../../record/uri.ts"
 import { builtIn, type VariableSource } from "../../record/variable-table.ts"
 import type { TemplateEnvironment } from "../../record/variables.ts"
-import {
-  isAuthority,
-  isWritableTe,
-  unwritable,
-  type WrittenTo,
-  writableValue,
-} from "../../record/written-field.ts"
+import { isAuthority, isWritableTe } from "../../record/written-field.ts"
 import { bareTarget } from "./bare-target.ts"
 import { Charset } from "./charset.ts"
 import { Expires } from "./expires.ts"
 import { without } from "./without-fields.ts"
+import { type WrittenField, writtenField } from "./written-field.ts"
 
 const SLOTS = 32
 /** Larger lists are not remembered: clients choose them, and no budget counts what is kept here. */
@@ -76,39 +70,6 @@ function withFields(list: HeaderList, set: ReadonlyMap<string, string>, more = n
   for (const [name, value] of more) if (value !== "") fields.push(name, value)
   const shifted = left.has(":authority") ? new Set([...neverIndexed].map((at) => at + 1)) : neverIndexed
   return new HeaderList(fields, shifted.size > 0 ? shifted : null)
-}
-
-/** A field of the configuration, and its value for a stream as HTTP/2 takes it. */
-export class WrittenField {
-  readonly name: string
-  /** Null: it differs from stream to stream. */
-  readonly constant: string | null
-  readonly #template: Template
-
-  constructor(name: string, template: string, table: VariableSource) {
-    this.name = name
-    this.#template = compileTemplate(template, "header", table)
-    this.constant = this.#template.constant === null ? null : writableValue(this.#template.constant)
-  }
-
-  value(record: StreamRecord, env: TemplateEnvironment): string {
-    return this.constant ?? writableValue(this.#template.render(record, env))
-  }
-}
-
-/** The field, or none where HTTP/2 never takes it; to remove it, any may be named. */
-export function writtenField(
-  name: string,
-  template: string,
-  to: WrittenTo,
-  table: VariableSource,
-): WrittenField[] {
-  const lower = name.toLowerCase()
-  if (template !== "" && unwritable(lower, to) !== null) return []
-  const field = new WrittenField(lower === "host" && to === "request" ? ":authority" : lower, template, table)
-  const { constant } = field
-  if (field.name === "te" && constant !== null && constant !== "" && !isWritableTe(constant)) return []
-  return field.name === ":authority" && constant !== null && !isAuthority(constant) ? [] : [field]
 }
 
 /** Turns a request's head into what the upstream is sent. nginx: `grpc_set_header`. */
