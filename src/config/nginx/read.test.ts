@@ -313,6 +313,17 @@ describe("limits", () => {
       },
     ])
   })
+
+  test.each([
+    ["", null, null],
+    ["keepalive_time 90s;", 90_000, null],
+    ["keepalive_time 90s; keepalive_requests 5;", 90_000, 5],
+    ["keepalive_time 0;", null, 1],
+    ["keepalive_time 90s; grpc_max_connection_age 1h;", 3_600_000, null],
+  ])("of a connection's age: %s", (text, maxConnectionAgeMs, maxRequestsPerConnection) => {
+    const config = configOf(`server { listen 80; ${text} }`)
+    expect(config.listeners).toMatchObject([{ maxConnectionAgeMs, maxRequestsPerConnection }])
+  })
 })
 
 describe("log_format", () => {

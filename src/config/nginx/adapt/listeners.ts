@@ -82,8 +82,8 @@ export class Listeners {
     const { scope } = defaultServer
     listener.headerTimeoutMs =
       writtenTimeout(report, scope, "client_header_timeout") ?? listener.headerTimeoutMs
-    adaptKeepalive(scope, listener)
     listener.maxConnectionAgeMs = writtenTimeout(report, scope, "grpc_max_connection_age")
+    adaptKeepalive(scope, listener)
     const grace = scope.one("grpc_max_connection_age_grace")
     if (grace !== null) listener.maxConnectionAgeGraceMs = readTimeMs(grace.args[0]!.text)
     const streams = scope.one("http2_max_concurrent_streams")
@@ -152,4 +152,10 @@ function adaptKeepalive(scope: Scope, listener: ListenerConfig): void {
   if (idle !== undefined) listener.idleConnectionTimeoutMs = readTimeMs(idle.text)
   const requests = scope.one("keepalive_requests")
   if (requests !== null) listener.maxRequestsPerConnection = Math.max(1, readNumber(requests.args[0]!.text)!)
+  const age = scope.one("keepalive_time")
+  if (age === null) return
+  const ageMs = readTimeMs(age.args[0]!.text)
+  // Every connection is as old as that with its first request.
+  if (ageMs === 0) listener.maxRequestsPerConnection = 1
+  else listener.maxConnectionAgeMs ??= ageMs
 }

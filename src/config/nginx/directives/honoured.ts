@@ -177,6 +177,11 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
     "HSL timeouts",
     "a connection without streams is closed after it, of the address's default server; 0: after its first request",
   ],
+  [
+    "keepalive_time",
+    "HSL time",
+    "age at which a connection gets GOAWAY, give or take a fifth; its streams go on",
+  ],
   ["keepalive_requests", "HSL number", "requests after which a connection gets GOAWAY"],
   ["http2_max_concurrent_streams", "HS number", "streams open at once on one connection"],
   [

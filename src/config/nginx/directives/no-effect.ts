@@ -233,11 +233,6 @@ export const NO_EFFECT: DirectiveGroup[] = [
   },
   {
     verdict: "no effect",
-    reason: "connections have no age limit",
-    directives: { "HSL time": "keepalive_time" },
-  },
-  {
-    verdict: "no effect",
     reason: "its dashboard and metrics are those of sluice_admin",
     directives: {
       "HSLU any": "status status_format api",
