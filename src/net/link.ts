@@ -14,6 +14,8 @@ export interface LinkUser {
   receive(octets: Buffer, start: number, end: number): void
   /** The peer has ended its side, or the socket broke; `reason` says how. Called once. */
   receiveEnd(reason: string): void
+  /** The peer has ended its side of a socket that may be half open. True: it is still written to, and ended from here. */
+  receiveHalfClose?(): boolean
   /** The kernel has taken what waited. */
   drained(): void
   /** Nothing is read any more until `shouldPauseReading` is false again. */
@@ -42,7 +44,7 @@ function onError(this: LinkedSocket, error: Error): void {
 }
 
 function onEnd(this: LinkedSocket): void {
-  this[LINK]!.ended("the peer closed the connection")
+  this[LINK]!.halfClosed()
 }
 
 function onClose(this: LinkedSocket): void {
@@ -92,6 +94,17 @@ export class Link implements Flushable, Placed {
   /** Its socket's peer has ended, or the socket broke. */
   ended(reason: string): void {
     this.#finish(reason)
+  }
+
+  /** Its socket's peer has ended its side. */
+  halfClosed(): void {
+    try {
+      if (!this.#isDone && this.#user?.receiveHalfClose?.() === true) return
+    } catch (error) {
+      this.#owner.onBug(error)
+      this.destroy()
+    }
+    this.#finish("the peer closed the connection")
   }
 
   /** Its socket is closed. */

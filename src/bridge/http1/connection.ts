@@ -87,6 +87,7 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
     this.#held = new HeldOctets(context.budget)
     this.output = new Output({ onOutput: () => link.schedule(), onMuchOutput: () => link.flush() })
     link.socket.setKeepAlive(true, TCP_KEEPALIVE_MS)
+    link.socket.allowHalfOpen = true
     link.use(this)
   }
 
@@ -104,6 +105,18 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
 
   receiveEnd(_reason: string): void {
     this.#close()
+  }
+
+  /** As nginx has it: what is answered here is answered yet; what a backend is asked for is given up. */
+  receiveHalfClose(): boolean {
+    const stream = this.#stream
+    if (this.#socket !== null || this.#isClosed) return false
+    const isAnswered =
+      stream === null
+        ? this.#headSinceMs < 0 && this.output.unsentOctets > 0
+        : stream.remoteEnded && stream.owner?.cluster === null
+    if (isAnswered) this.drain()
+    return isAnswered
   }
 
   drained(): void {
