@@ -69,6 +69,9 @@ export async function measureTimed(
         await visit(entrant, shape, load, options, rate)
       }
     }
+    for (let round = 1; round <= options.rounds && shape.latency; round++)
+      for (const entrant of entrants.filter(({ paced }) => paced.filter(isCalm).length < options.rounds))
+        await visit(entrant, shape, load, options, rate)
     return {
       shape,
       results: entrants.map((entrant) => summarize(entrant, { wanted, rate, cores: options.cores })),

@@ -43,6 +43,7 @@ class Wire implements Network {
   #fromBackend: OnOctets = () => {}
   #accept: (accept: (onOctets: OnOctets) => Socket) => void = () => {}
   #turn: (() => void)[] = []
+  readonly #readBuffer = Buffer.alloc(65_536)
 
   readonly listen: Network["listen"] = async (_config, onConnection) => {
     this.#accept = onConnection
@@ -63,11 +64,15 @@ class Wire implements Network {
     })
   }
   fromClient(octets: Buffer): void {
-    this.#fromClient(octets, octets.length)
-    this.#endTurn()
+    this.#read(octets, this.#fromClient)
   }
   fromBackend(octets: Buffer): void {
-    this.#fromBackend(octets, octets.length)
+    this.#read(octets, this.#fromBackend)
+  }
+  /** As from the kernel: into a buffer that what reads it may write into. */
+  #read(octets: Buffer, onOctets: OnOctets): void {
+    octets.copy(this.#readBuffer)
+    onOctets(this.#readBuffer, octets.length)
     this.#endTurn()
   }
   #endTurn(): void {

@@ -68,7 +68,7 @@ function makeCall() {
     context,
     connection: { remoteAddress: "", requests: 1 } as ConnectionRecord,
     head: { ...head, contentLength: -1 },
-    route: { settings: {}, meter: null, serverName: "", accessLogs: [] } as unknown as Route,
+    route: { settings: {}, meter: null, serverName: "", accessLogs: [], host: {} } as unknown as Route,
     socket: socket as unknown as BridgeSocket,
     source: { heldOctets: 0, discard: () => {} },
     handshakePath: "/",
