@@ -23,6 +23,8 @@ function ipv4Octets(text: string): string | null {
 function ipv6Octets(text: string): string | null {
   const halves = text.split("::")
   if (halves.length > 2) return null
+  // IPv4 stands at the end alone.
+  if (halves.length === 2 && halves[0]!.includes(".")) return null
   const head = groupOctets(halves[0]!)
   const tail = halves.length === 2 ? groupOctets(halves[1]!) : ""
   if (head === null || tail === null) return null

@@ -45,12 +45,29 @@ function made(address: string, port: string | undefined): RealClient | null {
 /** Null: it is no address, or one of a zone. */
 export function clientAt(address: string, port: number): RealClient | null {
   const octets = address.includes("%") ? null : addressOctets(address)
-  return octets === null ? null : { address: oneSpelling(address, octets), port }
+  return octets === null ? null : { address: oneSpelling(octets, address.includes(":")), port }
 }
 
 /** As nginx writes it, however it was spelled: keys of limits are made of it. */
-function oneSpelling(address: string, octets: string): string {
-  if (octets.length > 4) return new URL(`http://[${address}]`).hostname.slice(1, -1)
+function oneSpelling(octets: string, isIPv6: boolean): string {
+  if (octets.length > 4) return ipv6Text(octets)
   const dotted = Array.from(octets, (octet) => octet.charCodeAt(0)).join(".")
-  return address.includes(":") ? `::ffff:${dotted}` : dotted
+  return isIPv6 ? `::ffff:${dotted}` : dotted
+}
+
+/** RFC 5952 §4: `::` is the first of the longest runs of two zeros or more. */
+function ipv6Text(octets: string): string {
+  const groups: string[] = []
+  for (let i = 0; i < 16; i += 2)
+    groups.push(((octets.charCodeAt(i) << 8) | octets.charCodeAt(i + 1)).toString(16))
+  let start = 0
+  let length = 1
+  for (let i = 0, zeros = 0; i < 8; i++) {
+    zeros = groups[i] === "0" ? zeros + 1 : 0
+    if (zeros <= length) continue
+    length = zeros
+    start = i + 1 - zeros
+  }
+  if (length === 1) return groups.join(":")
+  return `${groups.slice(0, start).join(":")}::${groups.slice(start + length).join(":")}`
 }
