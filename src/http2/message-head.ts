@@ -67,31 +67,10 @@ function checkFields(fields: readonly string[], from: number): number | Malforme
   return contentLength
 }
 
-/** Who asks, and on what conditions: of two that differ, the endpoint may go by the other. nginx refuses them too. */
-const ONCE = new Map(
-  [
-    "authorization",
-    "proxy-authorization",
-    "host",
-    "if-match",
-    "if-none-match",
-    "if-modified-since",
-    "if-unmodified-since",
-    "if-range",
-    "content-range",
-  ].map((name, at) => [name, 1 << at]),
-)
-
-/** The first one that stands there twice. */
-function repeatedOf(fields: readonly string[], from: number): Malformed | null {
-  let seen = 0
-  for (let i = from; i < fields.length; i += 2) {
-    const bit = ONCE.get(fields[i]!)
-    if (bit === undefined) continue
-    if ((seen & bit) !== 0) return `${fields[i]} is repeated`
-    seen |= bit
-  }
-  return null
+function countOf(fields: readonly string[], name: string): number {
+  let count = 0
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === name) count++
+  return count
 }
 
 /** RFC 9113 §8.3.1, RFC 3986 §3.3: an absolute path, or `*` for OPTIONS; nothing that another parser reads otherwise. */
@@ -169,8 +148,8 @@ function readRequest(
     if (path === undefined || path === "") return ":path is missing"
   }
   const host = list.get("host")
+  if (host !== undefined && countOf(fields, "host") > 1) return "host is repeated"
   const problem =
-    repeatedOf(fields, at) ??
     methodProblem(method) ??
     (path === undefined ? null : pathProblem(path, method)) ??
     hostProblem(authority ?? host ?? "") ??

@@ -585,6 +585,7 @@ export const equivalents: readonly Equivalents[] = [
       "const nameOctet = new Uint8Array(256)": ["256 → 257"],
       "for (let i = 0; i < length; i++) {": ["i < length → (i) <= (length)"],
       "for (let i = 0; i < path.length; i++) {": ["i < path.length → (i) <= (path.length)"],
+      "if (fields[i] === name) count++": ["i < fields.length → (i) <= (fields.length)"],
     },
   },
   {
@@ -623,6 +624,7 @@ export const equivalents: readonly Equivalents[] = [
         'scheme !== "http" → true',
         'scheme !== "https" → true',
       ],
+      'if (host !== undefined && countOf(fields, "host") > 1)': ["host !== undefined → true"],
     },
   },
   {
