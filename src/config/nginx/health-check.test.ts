@@ -50,6 +50,9 @@ describe("health_check", () => {
     ["health_check type=grpc port=99999;", 'invalid parameter "port=99999"'],
     ["health_check type=grpc interval=0;", 'invalid parameter "interval=0"'],
     ["health_check type=grpc grpc_status=17;", 'invalid parameter "grpc_status=17"'],
+    ["health_check uri=/x type=tcp;", 'invalid parameter "uri=/x"'],
+    ["health_check match=ok type=tcp;", 'invalid parameter "match=ok"'],
+    ["health_check grpc_service=foo type=tcp;", 'invalid parameter "grpc_service=foo"'],
     ["health_check type=grpc intervall=5s;", 'invalid parameter "intervall=5s"'],
     ["health_check type=grpc __proto__;", 'invalid parameter "__proto__"'],
   ])("%s is an error", (directive, message) => {
@@ -109,6 +112,12 @@ describe("health_check beside proxy_pass", () => {
   test.each([
     ["health_check match=oh;", OK, 'there is no match "oh"'],
     ["health_check type=grpc;", "", 'invalid parameter "type=grpc"'],
+    ["health_check match=ok type=tcp;", OK, 'invalid parameter "match=ok"'],
+    ["health_check type=tcp match=ok;", OK, 'invalid parameter "match=ok"'],
+    ["health_check uri=/x type=tcp;", "", 'invalid parameter "uri=/x"'],
+    ["health_check grpc_service=foo;", "", 'invalid parameter "grpc_service=foo"'],
+    ["health_check grpc_status=12 type=tcp;", "", 'invalid parameter "grpc_status=12"'],
+    ["health_check watch;", "", 'invalid parameter "watch"'],
     ["health_check uri=health;", "", 'invalid parameter "uri=health"'],
     ["", "match ok { status ok; }", '"ok" is no list of statuses'],
     ["", "match ok { require $a; }", '"require" is not supported'],
@@ -152,6 +161,10 @@ describe("health_check of stream", () => {
     ["send a; send b;", "", '"send" is duplicate'],
     ["", "match=n", 'there is no match "n"'],
     ["", "uri=/", 'invalid parameter "uri=/"'],
+    ["", "watch", 'invalid parameter "watch"'],
+    ["", "grpc_status=12", 'invalid parameter "grpc_status=12"'],
+    ["", "grpc_service=a type=tcp", 'invalid parameter "grpc_service=a"'],
+    ["", "grpc_service=a type=grpc", 'invalid parameter "type=grpc"'],
   ])("match m { %s } with %s is an error", (match, parameters, message) => {
     expect(errorsOf(tcp(match, parameters))).toEqual([expect.stringContaining(message)])
   })

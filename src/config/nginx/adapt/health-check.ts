@@ -15,6 +15,8 @@ const PARAMETERS = [
   ...["interval=", "jitter=", "fails=", "passes=", "port=", "mandatory", "persistent", "type="],
   ...["grpc_service=", "grpc_status=", "timeout=", "watch"],
 ]
+/** What is asked for by gRPC alone. */
+const OF_GRPC: readonly (string | undefined)[] = ["grpc_service=", "grpc_status=", "watch"]
 const STATUS_MAX = Math.max(...Object.values(GrpcStatus))
 
 export function adaptHealthChecks(
@@ -62,16 +64,23 @@ function readHealthCheck(
   if (protocol === "tcp") check.type = "tcp"
   else if (isHttp1) check.type = "http"
   let isRight = true
-  for (const word of directive.args) {
-    if (word.text.startsWith("type=")) isTyped = true
-    const named = /^match=(.+)$/s.exec(word.text)?.[1]
-    if (named !== undefined && check.type !== "grpc") {
-      if (!useMatch(report, scope, { ...word, text: named }, check)) isRight = false
-    } else if (!readParameter(report, word, check)) isRight = false
+  const isType = ({ text }: Word): boolean => text.startsWith("type=")
+  // What the others may be depends on it, wherever it stands.
+  for (const word of directive.args.filter(isType)) {
+    isTyped = true
+    if (!readParameter(report, word, check)) isRight = false
     else if ((protocol === "tcp" && check.type !== "tcp") || (isHttp1 && check.type === "grpc")) {
       report.error(word.span, `invalid parameter "${word.text}"`)
       isRight = false
     }
+  }
+  for (const word of directive.args.filter((each) => !isType(each))) {
+    const named = /^match=(.+)$/s.exec(word.text)?.[1]
+    // A `match` of http {} says what an HTTP server answers.
+    const hasMatch = check.type === "http" || protocol === "tcp"
+    if (named !== undefined && hasMatch) {
+      if (!useMatch(report, scope, { ...word, text: named }, check)) isRight = false
+    } else if (!readParameter(report, word, check)) isRight = false
   }
   if (!isTyped && isRight) {
     const message = "health_check without type=grpc asks by HTTP, which is not supported"
@@ -98,6 +107,7 @@ function readParameter(report: Report, word: Word, check: HealthCheckConfig): bo
     check[key] = ms
     return true
   }
+  if (OF_GRPC.includes(name) && check.type !== "grpc") return invalid("it goes with type=grpc")
   switch (name) {
     case "type=":
       if (value !== "grpc" && value !== "tcp") return invalid("type=grpc, or Sluice's own type=tcp")
@@ -136,9 +146,9 @@ function readParameter(report: Report, word: Word, check: HealthCheckConfig): bo
         check.uri = value
         return /^\/[!-~]*$/.test(value) || invalid("it begins with a slash")
       }
-      return invalid("it goes with proxy_pass; of a gRPC server the serving status is asked for")
+      return invalid("it goes with proxy_pass, without type=tcp: it is what is asked for by HTTP")
     case "match=":
-      return invalid("an endpoint is judged by its serving status alone")
+      return invalid("it goes with proxy_pass, without type=tcp: it judges what is answered by HTTP")
   }
   if (text === "mandatory") check.mandatory = true
   else if (text === "watch") check.watch = true

@@ -127,6 +127,15 @@ export const CORPUS: Record<Place, Case[]> = {
     ["proxy_pass_error_message on;", "no"],
   ],
   http: [
+    // health_check is of NGINX Plus.
+    ["upstream u { server 127.0.0.1:1; } server { listen 8080; location / { proxy_pass http://u; health_check; } }", "sluice takes"],
+    ["upstream u { server 127.0.0.1:1; } server { listen 8080; location / { proxy_pass http://u; health_check uri=/x interval=2s; } }", "sluice takes"],
+    ["upstream u { server 127.0.0.1:1; } match ok { status 200; } server { listen 8080; location / { proxy_pass http://u; health_check match=ok; } }", "sluice takes"],
+    ["upstream u { server 127.0.0.1:1; } server { listen 8080; location / { proxy_pass http://u; health_check type=tcp; } }", "sluice takes"],
+    ["upstream u { server 127.0.0.1:1; } server { listen 8080; location / { grpc_pass u; health_check watch type=grpc grpc_service=a grpc_status=12; } }", "sluice takes"],
+    ["upstream u { server 127.0.0.1:1; } match ok { status 200; } server { listen 8080; location / { proxy_pass http://u; health_check match=ok type=tcp; } }", "no"],
+    ["upstream u { server 127.0.0.1:1; } server { listen 8080; location / { proxy_pass http://u; health_check uri=/x type=tcp; } }", "no"],
+    ["upstream u { server 127.0.0.1:1; } server { listen 8080; location / { proxy_pass http://u; health_check grpc_service=foo; } }", "no"],
     ["sendfile on; tcp_nopush on;", "yes"],
     ["sendfile on; sendfile on;", "no"],
     ["sendfile maybe;", "no"],
@@ -546,6 +555,10 @@ export const CORPUS: Record<Place, Case[]> = {
     ["grpc_ssl_protocols TLSv1.9; grpc_pass grpcs://127.0.0.1:1;", "no"],
   ],
   stream: [
+    ["upstream u { server 127.0.0.1:1; } server { listen unix:s; proxy_pass u; health_check; }", "sluice takes"],
+    ["upstream u { server 127.0.0.1:1; } match ok { send a; expect b; } server { listen unix:s; proxy_pass u; health_check match=ok; }", "sluice takes"],
+    ["upstream u { server 127.0.0.1:1; } server { listen unix:s; proxy_pass u; health_check watch; }", "no"],
+    ["upstream u { server 127.0.0.1:1; } server { listen unix:s; proxy_pass u; health_check grpc_status=12; }", "no"],
     ["", "yes"],
     ["server { listen unix:s; return x; }", "yes"],
     ["server { return x; }", "no"],
