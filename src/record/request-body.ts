@@ -1,9 +1,14 @@
+import { allocUnpooled } from "../http2/own-octets.ts"
+
+/** Room for a short one; it doubles. */
+const FIRST_OCTETS = 256
+
 /** What a client sent, for as long as it is short: nginx's `$request_body`. */
 export class RequestBody {
   readonly #octetsMax: number
-  #pieces: Buffer[] = []
-  /** Of the pieces. */
-  heldOctets = 0
+  /** One that grows: a buffer for each piece would cost far more than pieces of an octet. */
+  #room: Buffer | null = null
+  #length = 0
   isTooLong = false
 
   /** @param octetsMax of a longer one nothing is kept, as nginx has it */
@@ -11,25 +16,40 @@ export class RequestBody {
     this.#octetsMax = octetsMax
   }
 
+  /** Of memory. */
+  get heldOctets(): number {
+    return this.#room?.length ?? 0
+  }
+
   /** Octets that came, which are copied. Returns how many more are held now: fewer, where it has become too long. */
   add(octets: Buffer, start: number, end: number): number {
     if (this.isTooLong || end === start) return 0
     const before = this.heldOctets
-    if (before + end - start > this.#octetsMax) {
+    const length = this.#length + end - start
+    if (length > this.#octetsMax) {
       this.isTooLong = true
-      this.#pieces = []
-      this.heldOctets = 0
+      this.#room = null
+      this.#length = 0
     } else {
-      this.#pieces.push(Buffer.from(octets.subarray(start, end)))
-      this.heldOctets += end - start
+      octets.copy(this.#roomFor(length), this.#length, start, end)
+      this.#length = length
     }
     return this.heldOctets - before
   }
 
   /** One octet per character; undefined: there is none, or it was too long. */
   get text(): string | undefined {
-    if (this.heldOctets === 0) return undefined
-    if (this.#pieces.length > 1) this.#pieces = [Buffer.concat(this.#pieces)]
-    return this.#pieces[0]!.toString("latin1")
+    return this.#length === 0 ? undefined : this.#room!.toString("latin1", 0, this.#length)
+  }
+
+  #roomFor(length: number): Buffer {
+    const before = this.#room
+    if (before !== null && before.length >= length) return before
+    let octets = before?.length ?? FIRST_OCTETS
+    while (octets < length) octets *= 2
+    const room = allocUnpooled(Math.min(octets, this.#octetsMax))
+    before?.copy(room, 0, 0, this.#length)
+    this.#room = room
+    return room
   }
 }
