@@ -1,5 +1,8 @@
 import { expect, test } from "vitest"
-import { readRanges } from "./ranges.ts"
+import { runProgram } from "../../regex/matcher.ts"
+import { parseRegex } from "../../regex/parse.ts"
+import { compileProgram } from "../../regex/program.ts"
+import { RANGE, readRanges } from "./ranges.ts"
 
 test.each<[string | undefined, string, (number | null)?]>([
   [undefined, "whole"],
@@ -30,4 +33,27 @@ test.each<[string | undefined, string, (number | null)?]>([
   const read = readRanges(written, 10, most)
   const told = typeof read === "string" ? read : read.map(({ start, end }) => `${start}-${end}`).join(" ")
   expect(told).toBe(expected)
+})
+
+const SPACES = " ".repeat(1000)
+
+test.each<[string, unknown]>([
+  [`1-${SPACES}x`, "none"],
+  [`1${SPACES}x`, "none"],
+  [`${SPACES}x`, "none"],
+  [`-1${SPACES}x`, "none"],
+  [`-${SPACES}1`, "none"],
+  [`1-2${SPACES}x`, "none"],
+  [`1-2${SPACES}3`, "none"],
+  [`${SPACES}1${SPACES}-${SPACES}2${SPACES}`, [{ start: 1, end: 3 }]],
+  [`${SPACES}1${SPACES}-${SPACES}`, [{ start: 1, end: 10 }]],
+  [`${SPACES}-1${SPACES}`, [{ start: 9, end: 10 }]],
+])("many spaces, row %#", (written, expected) => {
+  expect(readRanges(`bytes=${written}`, 10, null)).toEqual(expected)
+})
+
+test.each(["1-", "1", "", "-1", "1-2", "1 -"])("%s and many spaces take some steps an octet", (begun) => {
+  const backtracking = { ...compileProgram(parseRegex(RANGE.source, false)), isRegular: false }
+  const text = `${begun}${SPACES}x`
+  expect(runProgram(backtracking, text, 20 * text.length)).toBe("none")
 })

@@ -7,7 +7,8 @@ export interface OctetRange {
 }
 
 const UNIT = /^bytes=(?=.)/i
-const RANGE = /^ *(?:(\d{1,15}) *- *(\d{1,15})?|-(\d{1,15})) *$/
+/** No two runs of spaces meet in it, so that a client's spaces are looked at once each. */
+export const RANGE = /^ *(?:(\d{1,15}) *-(?: *(\d{1,15}))?|-(\d{1,15})) *$/
 
 /**
  * @param octets of the file; more than 0
