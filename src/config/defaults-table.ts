@@ -198,7 +198,8 @@ export const defaults = {
     defaultType: is("text/plain"),
     etag: is(true),
     ifModifiedSince: is<"off" | "exact" | "before">("exact"),
-    maxRanges: none(),
+    // As many as Apache has; nginx has no bound, and each range costs a part with a head of its own.
+    maxRanges: is<number>(200),
   },
   tracing: {
     headers: words("none"),

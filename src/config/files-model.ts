@@ -18,8 +18,8 @@ export interface FilesConfig {
   etag: boolean
   /** What `If-Modified-Since` must be of the file's time for a 304: the same, or no earlier. */
   ifModifiedSince: "off" | "exact" | "before"
-  /** Ranges of one request, before the file is sent whole; 0: none are known. Null: as many as are asked for. */
-  maxRanges: number | null
+  /** Ranges of one request, before the file is sent whole; 0: none are known. */
+  maxRanges: number
 }
 
 /** What nginx knows without `types`. */

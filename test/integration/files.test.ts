@@ -301,6 +301,22 @@ test("nothing outside of an alias or a root is served, where nginx would", async
   expect(statuses).toEqual([404, 404, 404, 200])
 })
 
+test("of more ranges than max_ranges, which are 200 unless written, a file is sent whole", async (t) => {
+  const beside = new BesideNginx(t)
+  layOut(beside.directory)
+  const www = `${beside.directory}/www`
+  const sluice = await beside.startSluice(
+    `server { listen SOCKET; root ${www}; location /300/ { alias ${www}/; max_ranges 300; } }`,
+  )
+  const statuses: unknown[] = []
+  for (const path of ["/large.bin", "/300/large.bin"])
+    for (const count of [200, 201, 301])
+      statuses.push(
+        (await sluice(withHeaders(path, { range: `bytes=0-0${",1-1".repeat(count - 1)}` }))).status,
+      )
+  expect(statuses).toEqual([206, 200, 200, 206, 206, 200])
+})
+
 test.for([
   ["a whole file", ""],
   ["ranges of it", "range: bytes=0-49999999999,50000000000-\r\n"],

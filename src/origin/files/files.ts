@@ -19,7 +19,7 @@ import type { FilesParts } from "../../relay/route/route-parts.ts"
 import { rangeOf, statusOf, type Version } from "./conditions.ts"
 import { fileContent, headOnly } from "./file-answer.ts"
 import { type FilePath, filePath } from "./file-path.ts"
-import { type MultipartOptions, openMultipart } from "./multipart.ts"
+import { type Multipart, multipartOf } from "./multipart.ts"
 import { readRanges } from "./ranges.ts"
 
 const GRPC_UNIMPLEMENTED = 12
@@ -196,7 +196,7 @@ class Files {
     if (ranges !== "whole" && ranges.length > 1) {
       const type = this.#typeOf(state.uri)
       const file = { path: joined(path), octets: stats.size, ranges, type, random: context.env.random() }
-      return this.#openMultipart(file, method, said)
+      return this.#openMultipart(multipartOf(file), method, said)
     }
     const [range] = ranges === "whole" ? [] : ranges
     const sent = await send(
@@ -233,14 +233,14 @@ class Files {
     return { verdict: fileContent(fields, octets, stream as ReadStream), file: stream }
   }
 
-  async #openMultipart(options: MultipartOptions, method: string, said: readonly string[]): Promise<Found> {
+  async #openMultipart(multipart: Multipart, method: string, said: readonly string[]): Promise<Found> {
+    const { contentType, octets } = multipart
+    const length = ["content-length", String(octets)]
+    const fields = [":status", "206", "content-type", contentType, ...length, ...said]
+    if (method === "HEAD") return { verdict: headOnly(fields) }
     try {
-      const { contentType, octets, body } = await openMultipart(options)
-      const length = ["content-length", String(octets)]
-      const fields = [":status", "206", "content-type", contentType, ...length, ...said]
-      if (method !== "HEAD") return { verdict: fileContent(fields, octets, body), file: body }
-      body.destroy()
-      return { verdict: headOnly(fields) }
+      const file = await multipart.open()
+      return { verdict: fileContent(fields, octets, file), file }
     } catch (error) {
       return { verdict: answer(statusOfError(error)) }
     }

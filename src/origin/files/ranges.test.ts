@@ -4,7 +4,7 @@ import { parseRegex } from "../../regex/parse.ts"
 import { compileProgram } from "../../regex/program.ts"
 import { RANGE, readRanges } from "./ranges.ts"
 
-test.each<[string | undefined, string, (number | null)?]>([
+test.each<[string | undefined, string, number?]>([
   [undefined, "whole"],
   ["lines=1-2", "whole"],
   ["bytes=", "whole"],
@@ -29,7 +29,7 @@ test.each<[string | undefined, string, (number | null)?]>([
   ["bytes=0-1,2-3", "0-2 2-4", 2],
   ["bytes=0-1", "0-2", 1],
   ["bytes=0-1", "whole", 0],
-])("of ten octets %s is %s, with max_ranges %s", (written, expected, most = null) => {
+])("of ten octets %s is %s, with max_ranges %s", (written, expected, most = 200) => {
   const read = readRanges(written, 10, most)
   const told = typeof read === "string" ? read : read.map(({ start, end }) => `${start}-${end}`).join(" ")
   expect(told).toBe(expected)
@@ -49,7 +49,7 @@ test.each<[string, unknown]>([
   [`${SPACES}1${SPACES}-${SPACES}`, [{ start: 1, end: 10 }]],
   [`${SPACES}-1${SPACES}`, [{ start: 9, end: 10 }]],
 ])("many spaces, row %#", (written, expected) => {
-  expect(readRanges(`bytes=${written}`, 10, null)).toEqual(expected)
+  expect(readRanges(`bytes=${written}`, 10, 200)).toEqual(expected)
 })
 
 test.each(["1-", "1", "", "-1", "1-2", "1 -"])("%s and many spaces take some steps an octet", (begun) => {

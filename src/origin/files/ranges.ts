@@ -12,13 +12,13 @@ export const RANGE = /^ *(?:(\d{1,15}) *-(?: *(\d{1,15}))?|-(\d{1,15})) *$/
 
 /**
  * @param octets of the file; more than 0
- * @param most ranges that are sent; null: as many as are asked for
+ * @param most ranges that are sent
  * @returns `whole`: the file is sent without regard to ranges; `none`: it has none of them (416)
  */
 export function readRanges(
   written: string | undefined,
   octets: number,
-  most: number | null,
+  most: number,
 ): OctetRange[] | "whole" | "none" {
   if (written === undefined || most === 0 || !UNIT.test(written)) return "whole"
   const ranges: OctetRange[] = []
@@ -30,7 +30,7 @@ export function readRanges(
     const end = last === undefined ? octets : Math.min(octets, Number(last) + 1)
     if (start < end) ranges.push({ start, end })
     else if (start === 0) return "whole"
-    if (most !== null && ranges.length > most) return "whole"
+    if (ranges.length > most) return "whole"
   }
   if (ranges.length === 0) return "none"
   const asked = ranges.reduce((sum, { start, end }) => sum + end - start, 0)

@@ -33,7 +33,7 @@ export function adaptFiles(adapter: Adapter, scope: Scope, match: RouteMatch | n
     defaultType: scope.one("default_type")?.args[0]?.text ?? defaults.files.defaultType.value,
     etag: scope.one("etag")?.args[0]?.text.toLowerCase() !== "off",
     ifModifiedSince: adaptModifiedSince(adapter, scope),
-    maxRanges: readNumber(scope.one("max_ranges")?.args[0]?.text ?? ""),
+    maxRanges: readNumber(scope.one("max_ranges")?.args[0]?.text ?? "") ?? defaults.files.maxRanges.value,
   }
   return { kind: "files", files }
 }
