@@ -23,7 +23,7 @@ import type {
   RouteSettings,
   ZoneConfig,
 } from "../config/model.ts"
-import { groupNames, namesSet } from "../config/set-names.ts"
+import { groupNames, groupsIn, namesSet } from "../config/set-names.ts"
 import type { UpstreamTlsConfig } from "../config/shared-model.ts"
 import type { TcpConfig } from "../config/tcp-model.ts"
 import { tcpClusterName, tcpZone } from "../config/tcp-names.ts"
@@ -319,7 +319,8 @@ export class ConfigCompiler {
 /** Variables that steps and regexes of TCP set. */
 function tcpNamesSet({ servers, variables }: TcpConfig): Set<string> {
   const set = servers.flatMap(({ settings }) => settings.set.map(([name]) => name.toLowerCase()))
-  return new Set([...set, ...groupNames(variables)])
+  const ofNames = servers.flatMap(({ names }) => names.flatMap(groupsIn)).map((name) => name.toLowerCase())
+  return new Set([...set, ...ofNames, ...groupNames(variables)])
 }
 
 /** The endpoints of a cluster that no control side knows of. */

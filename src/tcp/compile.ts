@@ -8,6 +8,7 @@ import type { Template } from "../record/template.ts"
 import { Regex } from "../regex/regex.ts"
 import { checkRules, findRealClient } from "../relay/route/access.ts"
 import { limitStreams } from "../relay/route/limit-phases.ts"
+import { nameGroups } from "../relay/route/name-groups.ts"
 import type { Zone } from "../relay/route/zone.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import { settingsFor } from "./session-settings.ts"
@@ -54,13 +55,14 @@ export function compileTcpServers(
 
 function compileServer(config: TcpServerConfig, parts: TcpCompilerParts): TcpServer {
   const { names, settings } = config
-  const { templateOf, openLog } = parts
+  const { templateOf, openLog, stepsMax } = parts
   return {
     name: names[0] ?? "",
     settings,
     target: compileTarget(config, parts),
     phases: compilePhases(settings, parts),
     set: settings.set.map(([variable, source]) => [variable.toLowerCase(), templateOf(source)] as const),
+    keepNameGroups: nameGroups(names, (pattern) => new Regex(pattern, { isCaseless: true, stepsMax })),
     accessLogs: settings.accessLogs.map(openLog),
     templateOf,
   }

@@ -172,8 +172,10 @@ export class TcpSession extends SessionStream implements PhasedSession, PrereadO
   /** The server that is for the name by SNI, where there is one. */
   #switchServer(name: string): void {
     if (name === "") return
-    const server = this.#servers.find(name.toLowerCase().replace(/\.$/, ""))
+    const said = name.toLowerCase().replace(/\.$/, "")
+    const server = this.#servers.find(said)
     if (server === undefined) return
+    server.keepNameGroups?.(this.record, said)
     this.#server = server
     this.record.serverName = server.name
   }

@@ -5,6 +5,7 @@ import type { TlsUpstream } from "../net/tls-upstream.ts"
 import type { Failure } from "../record/failure.ts"
 import type { NewStreamRecord } from "../record/stream-record.ts"
 import type { Template } from "../record/template.ts"
+import type { KeepNameGroups } from "../relay/route/name-groups.ts"
 import type { PhaseContext } from "../relay/route/route.ts"
 import type { LegConnection } from "../relay/upstream/leg-connection.ts"
 import type { SettingsFor } from "./session-settings.ts"
@@ -46,6 +47,8 @@ export interface TcpServer {
   readonly phases: readonly TcpPhase[]
   /** Names in lower case. */
   readonly set: readonly (readonly [variable: string, template: Template])[]
+  /** Null: its names leave nothing behind. */
+  readonly keepNameGroups: KeepNameGroups | null
   readonly accessLogs: readonly AccessLog[]
   /** Of a text of the configuration's, without escapes. */
   templateOf(source: string): Template

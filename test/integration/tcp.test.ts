@@ -335,6 +335,25 @@ test("servers by name, where TLS is looked into", async (t) => {
   expect(await ask("three.example")).toBe("two")
 })
 
+test("groups of a server's name are variables", async (t) => {
+  const bed = await TcpBed.start(
+    t,
+    `ssl_preread on;
+     map $which $said { hostnames; one first; default "$which $2"; }
+     server { listen SOCKET; return other; }
+     server { listen SOCKET; server_name plain.example ~^(?<which>[a-z]+)\\.(t|p)wo\\.example$ ~plain; return $said; }`,
+  )
+  const ask = async (servername: string): Promise<string> => {
+    const client = bed.client()
+    client.socket.write(await helloFor(servername))
+    return await client.rest()
+  }
+  expect(await ask("one.two.example")).toBe("first")
+  expect(await ask("X.pwo.example")).toBe("x p")
+  expect(await ask("plain.example")).toBe(" ")
+  expect(await ask("x.example")).toBe("other")
+})
+
 test("a reload: sessions go on, new ones go where it says, and a listener that is gone lets its sessions live", async (t) => {
   const first = await tcpServer(t, echo)
   const second = await tcpServer(t, (socket) => void socket.end("second"))

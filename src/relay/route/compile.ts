@@ -1,4 +1,3 @@
-import { ServerNames } from "../../base/server-names.ts"
 import { defaultRouteSettings } from "../../config/defaults.ts"
 import type { RouteAction, RouteConfig, RouteSettings, ServerConfig } from "../../config/model.ts"
 import type { AskedService } from "../../config/service-model.ts"
@@ -15,6 +14,7 @@ import { compileErrorPages } from "./error-page.ts"
 import type { ResponseRewrite } from "./head-rewrite.ts"
 import { keepBody } from "./keep-body.ts"
 import { compileMessageRates } from "./message-rates.ts"
+import { nameGroups } from "./name-groups.ts"
 import {
   checkBodySize,
   contentPhases,
@@ -150,19 +150,10 @@ function rewritesOf(
 }
 
 function serverPhases(server: ServerConfig, { regexOf }: RouteParts): Phase[] {
-  const names = nameGroups(server, regexOf)
+  const keep = nameGroups(server.names, (pattern) => regexOf(pattern, true))
+  const names = keep === null ? [] : [keepNameGroups(keep)]
   const { realIp } = server.fallback
   return realIp === null ? names : [findRealClient(realIp), ...names]
-}
-
-function nameGroups({ names }: ServerConfig, regexOf: RouteParts["regexOf"]): Phase[] {
-  const isRegex = (name: string): boolean => name.startsWith("~")
-  if (!names.some((name) => isRegex(name) && name.includes("("))) return []
-  const regexes = names.filter(isRegex).map((name) => regexOf(name.slice(1), true))
-  if (regexes.every(({ groups }) => groups === 0)) return []
-  const plain = names.filter((name) => !isRegex(name))
-  const written = new ServerNames([[plain, plain]], () => ({ test: () => "none" }))
-  return [keepNameGroups((host) => written.find(host) !== undefined, regexes)]
 }
 
 function compileServerSteps(server: ServerConfig, host: RoutesOf<Route>, parts: RouteParts): Phase[] {

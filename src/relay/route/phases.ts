@@ -11,6 +11,7 @@ import type { Served } from "../overload/cut-calls.ts"
 import type { LegConnection } from "../upstream/leg-connection.ts"
 import { cycle, lookUp } from "./internal-redirect.ts"
 import { keepMatch } from "./kept-match.ts"
+import type { KeepNameGroups } from "./name-groups.ts"
 import type { Phase, PhaseContext, ReturnAction, Route } from "./route.ts"
 import { hostOf, type RoutesOf } from "./router.ts"
 
@@ -152,20 +153,10 @@ export function keepGroups(regex: Regex): Phase {
   }
 }
 
-/**
- * Keeps what the groups of a server's name hold: of the first of its regexes that matches, and of none where one of its
- * other names is the client's.
- */
-export function keepNameGroups(isWritten: (host: string) => boolean, regexes: readonly Regex[]): Phase {
+/** Keeps what the groups of a server's name hold. */
+export function keepNameGroups(keep: KeepNameGroups): Phase {
   return ({ record }) => {
-    const host = hostOf(record.authority)
-    if (isWritten(host)) return null
-    for (const regex of regexes) {
-      const match = regex.exec(host)
-      if (match === "none") continue
-      if (match !== "limit" && regex.groups > 0) keepMatch(stateOf(record), regex, match)
-      break
-    }
+    keep(record, hostOf(record.authority))
     return null
   }
 }

@@ -10,7 +10,11 @@ export const STREAM: [name: string, shape: string, does: string][] = [
     "s 1+*",
     "address and port, `unix:`, port ranges; `ssl`, `default_server`, `backlog`, `reuseport`, `ipv6only`, `proxy_protocol`, `so_keepalive`; `udp` is an error",
   ],
-  ["server_name", "s 1+*", "by SNI, where TLS is terminated or `ssl_preread` is on"],
+  [
+    "server_name",
+    "s 1+*",
+    "by SNI, where TLS is terminated or `ssl_preread` is on; groups of a regex are variables",
+  ],
   ["upstream", "h 1{}", "a cluster; one that has the name of an upstream of `http` is told as `tcp:NAME`"],
   [
     "server",
