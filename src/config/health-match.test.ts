@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest"
-import { compileMatch, type HealthAnswer, matchProblems, octetsOf, readExpect } from "./health-match.ts"
+import {
+  compileMatch,
+  type HealthAnswer,
+  matchProblems,
+  readExpect,
+  unescapedOctets,
+} from "./health-match.ts"
 
 const none = { status: [], headers: [], body: [] }
 const answer = (changes: Partial<HealthAnswer>): HealthAnswer => {
@@ -86,11 +92,22 @@ test.for<[text: string, came: string, isThere: boolean]>([
   expect(typeof read === "function" && read(came)).toBe(isThere)
 })
 
+test.for<[match: Partial<typeof none> | Record<string, string[]>, why: string]>([
+  [{ body: ["~ (a|b|ab)*\\1c"] }, "the body is not as it should be"],
+  [{ body: ["!~ (a|b|ab)*\\1c"] }, "the body is not as it should be"],
+  [{ headers: ["X !~ (a|b|ab)*\\1c"] }, "the header X is not as it should be"],
+])("%j fails where it takes too many steps", ([match, why]) => {
+  const text = "ab".repeat(10_000)
+  expect(compileMatch({ ...none, ...match })(answer({ headers: new Map([["x", text]]), body: text }))).toBe(
+    why,
+  )
+})
+
 test("what is expected begins with how", () => {
   expect(readExpect("+PONG")).toBe('"+PONG" is no text that is waited for')
   expect(readExpect("~ (")).toContain("not a regex: ")
 })
 
 test("octets of a text", () => {
-  expect(octetsOf("a\\x0d\\x0A\\x\u00e9")).toBe("a\r\n\\x\xc3\xa9")
+  expect(unescapedOctets("a\\x0d\\x0A\\x\u00e9")).toBe("a\r\n\\x\xc3\xa9")
 })

@@ -97,12 +97,12 @@ export function readExpect(text: string): ((came: string) => boolean) | string {
   const [, operator, value] = /^(=|~)\s+(.*)$/s.exec(text) ?? []
   if (operator === undefined) return `"${text}" is no text that is waited for`
   if (operator === "~") return readText("~", value!)
-  const wanted = octetsOf(value!)
+  const wanted = unescapedOctets(value!)
   return (came) => came.includes(wanted)
 }
 
 /** Octets of a text, in which `\x0a` stands for one. */
-export function octetsOf(text: string): string {
+export function unescapedOctets(text: string): string {
   return octetText(text).replace(/\\x([0-9a-f]{2})/gi, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   )
@@ -116,5 +116,9 @@ function readText(operator: string, value: string): ((text: string) => boolean) 
   }
   const regex = compileRegex(octetText(value))
   if (!(regex instanceof Regex)) return `not a regex: ${regex.error}`
-  return (text) => (regex.test(text) === "match") !== isNot
+  return (text) => {
+    const outcome = regex.test(text)
+    // Whether it matches is not known then.
+    return outcome !== "limit" && (outcome === "match") !== isNot
+  }
 }

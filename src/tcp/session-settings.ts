@@ -39,7 +39,7 @@ export function settingsFor(
     return () => common
   return (record, env) => {
     const [upload, download] = rates.map((rate) =>
-      rate === null || typeof rate === "number" ? rate : octetsOf(rate.render(record, env)),
+      rate === null || typeof rate === "number" ? rate : rateOf(rate.render(record, env)),
     )
     return {
       ...common,
@@ -52,7 +52,7 @@ export function settingsFor(
 }
 
 /** nginx's sizes, `64k` or `1m`; null: no limit, as where it is none of them. */
-function octetsOf(text: string): number | null {
+function rateOf(text: string): number | null {
   const [, digits, unit] = /^(\d{1,12})([km]?)$/i.exec(text) ?? []
   if (digits === undefined) return null
   return Number(digits) * ({ k: 1024, m: 1024 ** 2 }[unit!.toLowerCase()] ?? 1) || null

@@ -82,13 +82,14 @@ async function start(
   ports: readonly number[],
   healthCheck: object,
   more: Partial<SluiceYaml> = {},
+  name = "test",
 ) {
   const addresses = ports.map((port) => `127.0.0.1:${port}`)
   const bed = await startControl(t, [], {
-    clusters: { test: { endpoints: addresses, healthCheck: { ...quick, ...healthCheck } } },
+    clusters: { [name]: { endpoints: addresses, healthCheck: { ...quick, ...healthCheck } } },
     ...more,
   })
-  const health = (): string[] => bed.control.states.endpointsOf("test").map(({ health }) => health)
+  const health = (): string[] => bed.control.states.endpointsOf(name).map(({ health }) => health)
   const becomes = (...expected: string[]): Promise<void> =>
     eventually(
       () => health().join() === expected.join(),
@@ -327,6 +328,37 @@ describe("type: http", () => {
     ])
   })
 
+  test.for<[name: string, host: string]>([
+    ["日本", "日本"],
+    ["a b", "localhost"],
+  ])("of the cluster %s it asks as %s", async ([name, host], t) => {
+    const hosts = new Set<string>()
+    const port = await httpServer(t, ({ headers }, response) => {
+      hosts.add(Buffer.from(headers.host!, "latin1").toString())
+      response.end()
+    })
+    const { becomes } = await start(t, [port], { type: "http" }, {}, name)
+    await becomes("healthy")
+    expect([...hosts]).toEqual([host])
+  })
+
+  test.for<[what: string, match: object | undefined, pieces: number, verdict: "healthy" | "unhealthy"]>([
+    ["which is not asked about", undefined, 1, "healthy"],
+    ["whose beginning is right", { body: ["~ ^x"] }, 6, "healthy"],
+    ["whose beginning is wrong", { body: ["~ y"] }, 6, "unhealthy"],
+  ])("a body without end, %s", async ([, match, pieces, verdict], t) => {
+    const port = await httpServer(t, (_, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" })
+      for (let left = pieces; left > 0; left--) response.write("x".repeat(50_000))
+    })
+    const { becomes, lines } = await start(t, [port], { type: "http", match, timeout: "1h" })
+    await becomes(verdict)
+    if (verdict === "unhealthy")
+      expect(lines.saying("endpoint is unhealthy")[0]).toMatchObject({
+        reason: "the body is not as it should be",
+      })
+  })
+
   test("a server that does not speak HTTP, none at all, and one that does not answer", async (t) => {
     const ports = [
       await rawServer(t, (socket) => socket.end("SSH-2.0-x\r\n")),
@@ -359,5 +391,14 @@ describe("what is sent by TCP, and what comes", () => {
     })
     const { becomes } = await start(t, [port], { type: "tcp", ...check })
     await becomes(expected)
+  })
+
+  test("what is expected must come in 64 KiB", async (t) => {
+    const port = await rawServer(t, (socket) => void socket.write("x".repeat(70_000)))
+    const { becomes, lines } = await start(t, [port], { type: "tcp", expect: "= y", timeout: "1h" })
+    await becomes("unhealthy")
+    expect(lines.saying("endpoint is unhealthy")[0]).toMatchObject({
+      reason: "what is expected did not come in 64 KiB",
+    })
   })
 })

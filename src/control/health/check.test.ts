@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest"
-import { judge } from "./check.ts"
+import { ManualClock } from "../../../test/support/manual-clock.ts"
+import { defaultEndpoint, defaultHealthCheck } from "../../config/defaults.ts"
+import type { HealthCheckConfig } from "../../config/model.ts"
+import { checkOnce, checkTests, judge } from "./check.ts"
 import { HealthResponses, healthRequest } from "./health-message.ts"
+import type { Connecting, HealthSockets } from "./sockets.ts"
 
 test.each<
   [what: string, grpcStatus: number, serving: number | null, expected: number | null, verdict: string]
@@ -53,5 +57,40 @@ describe("messages of grpc.health.v1", () => {
       (octet): (number | string)[] => [responses.push(Buffer.of(octet))].flat(),
     )
     expect(seen).toEqual([2, 1])
+  })
+})
+
+describe.each(["http", "tcp"] as const)("a check of type: %s", (type) => {
+  const check = (connect: (on: { onEnd(why: string | null): void }) => Connecting) => {
+    const config: HealthCheckConfig = { ...defaultHealthCheck(), type }
+    const endpoint = defaultEndpoint({ text: "127.0.0.1:1", host: "127.0.0.1", port: 1, unixPath: null })
+    const sockets: Pick<HealthSockets, "http1" | "tcp"> = {
+      http1: (_checked, _asked, on) => connect(on),
+      tcp: (_checked, on) => connect(on),
+    }
+    return checkOnce({
+      config,
+      tests: checkTests(config),
+      checked: { endpoint, tls: null, host: "test" },
+      sockets: sockets as HealthSockets,
+      clock: new ManualClock(),
+    })
+  }
+
+  test("cannot begin: that is why it is bad", async () => {
+    const verdict = check(() => {
+      throw new Error("no such thing")
+    })
+    expect(await verdict).toEqual({ isGood: false, reason: "no such thing" })
+  })
+
+  test("has ended before its connection is there: it is closed all the same", async () => {
+    let closed = 0
+    const verdict = check(({ onEnd }) => {
+      onEnd("refused")
+      return { close: () => void closed++ }
+    })
+    expect(await verdict).toEqual({ isGood: false, reason: "refused" })
+    expect(closed).toBe(1)
   })
 })

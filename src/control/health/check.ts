@@ -1,5 +1,11 @@
 import type { Clock } from "../../base/clock.ts"
-import { ANY_SUCCESS, compileMatch, octetsOf, readExpect } from "../../config/health-match.ts"
+import {
+  ANY_SUCCESS,
+  compileMatch,
+  type HealthTest,
+  readExpect,
+  unescapedOctets,
+} from "../../config/health-match.ts"
 import type { HealthCheckConfig } from "../../config/model.ts"
 import { GrpcStatus } from "../../grpc/status.ts"
 import type { CheckConnection } from "./check-connection.ts"
@@ -12,8 +18,23 @@ export type Verdict = { readonly isGood: boolean; readonly reason: string } | nu
 const GOOD: Verdict = { isGood: true, reason: "" }
 const bad = (reason: string): Verdict => ({ isGood: false, reason })
 
+/** How answers are judged, compiled once for all checks of a cluster. */
+export interface CheckTests {
+  readonly http: HealthTest
+  /** Null: nothing is expected. */
+  readonly tcp: ((came: string) => boolean) | null
+}
+
+/** Errors: throws a sentence, of what the configuration's own checks let pass. */
+export function checkTests({ match, expect }: HealthCheckConfig): CheckTests {
+  const tcp = expect === null ? null : readExpect(expect)
+  if (typeof tcp === "string") throw new Error(tcp)
+  return { http: compileMatch(match ?? ANY_SUCCESS), tcp }
+}
+
 export interface CheckOptions {
   readonly config: HealthCheckConfig
+  readonly tests: CheckTests
   readonly checked: CheckedEndpoint
   readonly sockets: HealthSockets
   readonly clock: Clock
@@ -23,14 +44,15 @@ export interface CheckOptions {
  * Asks an endpoint once, on a connection of its own, since whether it accepts one is a part of the question. Resolves within the
  * timeout.
  */
-export function checkOnce({ config, checked, sockets, clock }: CheckOptions): Promise<Verdict> {
+export function checkOnce({ config, tests, checked, sockets, clock }: CheckOptions): Promise<Verdict> {
   return new Promise((resolve) => {
     let isDone = false
+    let connection: Connecting | null = null
     const done = (verdict: Verdict): void => {
       if (isDone) return
       isDone = true
       timer.cancel()
-      connection.close()
+      connection?.close()
       resolve(verdict)
     }
     const timer = clock.after(config.timeoutMs, () => done(bad(`no answer within ${config.timeoutMs} ms`)))
@@ -41,19 +63,26 @@ export function checkOnce({ config, checked, sockets, clock }: CheckOptions): Pr
         case "grpc":
           return sockets.http2(checked, { onReady: (ready) => askGrpc(ready, config, done), onEnd })
         case "http": {
-          const test = compileMatch(config.match ?? ANY_SUCCESS)
-          return sockets.http1(checked, config.uri, { onAnswer: (answer) => judged(test(answer)), onEnd })
+          const asked = { uri: config.uri, wantsBody: (config.match?.body.length ?? 0) > 0 }
+          return sockets.http1(checked, asked, { onAnswer: (answer) => judged(tests.http(answer)), onEnd })
         }
         case "tcp":
-          return askTcp(config, { checked, sockets, done, onEnd })
+          return askTcp(config.send, tests.tcp, { checked, sockets, done, onEnd })
       }
     }
-    const connection = begin()
+    try {
+      connection = begin()
+      // It may have ended before it was there.
+      if (isDone) connection.close()
+    } catch (error) {
+      done(bad((error as Error).message))
+    }
   })
 }
 
 function askTcp(
-  { send, expect }: HealthCheckConfig,
+  send: string | null,
+  isThere: CheckTests["tcp"],
   {
     checked,
     sockets,
@@ -65,10 +94,8 @@ function askTcp(
   },
 ): Connecting {
   const onUp = (): void => done(GOOD)
-  if (send === null && expect === null) return sockets.tcp(checked, { onUp, onEnd })
-  const isThere = expect === null ? null : readExpect(expect)
-  if (typeof isThere === "string") throw new Error(isThere)
-  return sockets.exchange(checked, Buffer.from(octetsOf(send ?? ""), "latin1"), {
+  if (send === null && isThere === null) return sockets.tcp(checked, { onUp, onEnd })
+  return sockets.exchange(checked, Buffer.from(unescapedOctets(send ?? ""), "latin1"), {
     onUp: () => {
       if (isThere === null) done(GOOD)
     },

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest"
 import { ManualClock } from "../../../test/support/manual-clock.ts"
 import { defaultEndpoint, defaultHealthCheck } from "../../config/defaults.ts"
+import { checkTests } from "./check.ts"
 import type { CheckConnection, HealthCall } from "./check-connection.ts"
 import { EndpointChecks } from "./endpoint-checks.ts"
 import { ServingStatus } from "./health-message.ts"
@@ -22,8 +23,10 @@ function bed() {
   }
   const said: string[] = []
   const endpoint = defaultEndpoint({ text: "127.0.0.1:1", host: "127.0.0.1", port: 1, unixPath: null })
+  const config = { ...defaultHealthCheck(), watch: true, intervalMs: 1000, timeoutMs: 500 }
   const checks = new EndpointChecks({
-    config: { ...defaultHealthCheck(), type: "grpc", watch: true, intervalMs: 1000, timeoutMs: 500 },
+    config,
+    tests: checkTests(config),
     checked: { endpoint, tls: null, host: "test" },
     sockets: sockets as HealthSockets,
     clock,

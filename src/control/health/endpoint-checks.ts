@@ -1,7 +1,7 @@
 import type { Clock, Timer } from "../../base/clock.ts"
 import type { Random } from "../../base/random.ts"
 import type { HealthCheckConfig } from "../../config/model.ts"
-import { checkOnce, type Verdict } from "./check.ts"
+import { type CheckTests, checkOnce, type Verdict } from "./check.ts"
 import { afterCheck, type CheckState, nextCheckMs, UNCHECKED } from "./check-state.ts"
 import { ServingStatus, statusName } from "./health-message.ts"
 import type { CheckedEndpoint, HealthSockets } from "./sockets.ts"
@@ -9,6 +9,7 @@ import { Watch } from "./watch.ts"
 
 export interface EndpointChecksOptions {
   readonly config: HealthCheckConfig
+  readonly tests: CheckTests
   readonly checked: CheckedEndpoint
   readonly sockets: HealthSockets
   readonly clock: Clock

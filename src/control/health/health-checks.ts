@@ -9,6 +9,7 @@ import type { Log } from "../../log/logger.ts"
 import { NO_STAPLING } from "../../net/ocsp/staples.ts"
 import { TlsStore } from "../../net/tls-store.ts"
 import type { TlsUpstream } from "../../net/tls-upstream.ts"
+import { type CheckTests, checkTests } from "./check.ts"
 import { EndpointChecks } from "./endpoint-checks.ts"
 import { HealthSockets } from "./sockets.ts"
 import { Turns } from "./turns.ts"
@@ -29,6 +30,7 @@ interface Checked {
   readonly text: string
   readonly config: ClusterConfig
   readonly tls: TlsUpstream | null
+  readonly tests: CheckTests
   readonly endpoints: Map<string, EndpointChecks>
 }
 
@@ -67,29 +69,33 @@ export class HealthChecks {
       const tlsConfig = tlsOf(config, cluster.name)
       names.add(cluster.name)
       let tls: TlsUpstream | null = null
+      let tests: CheckTests
       try {
         if (tlsConfig !== null) tls = plan.upstream(tlsConfig)
+        tests = checkTests(cluster.healthCheck)
       } catch (error) {
-        // The data threads have read the same files a moment ago.
+        // The data threads have read the same files a moment ago, and tests are checked with the configuration.
         this.#options.log.error("cannot check the health of a cluster", {
           cluster: cluster.name,
           reason: (error as Error).message,
         })
         continue
       }
-      this.#useCluster(cluster, tls, JSON.stringify([cluster.healthCheck, cluster.endpoints, tlsConfig]))
+      const text = JSON.stringify([cluster.healthCheck, cluster.endpoints, tlsConfig])
+      this.#useCluster({ text, config: cluster, tls, tests, endpoints: new Map() })
     }
     plan.commit()
     for (const name of [...this.#clusters.keys()]) if (!names.has(name)) this.#end(name)
   }
 
-  #useCluster(config: ClusterConfig, tls: TlsUpstream | null, text: string): void {
-    const known = this.#clusters.get(config.name)
-    if (known?.text !== text) {
-      if (known !== undefined) this.#end(config.name)
-      this.#clusters.set(config.name, { text, config, tls, endpoints: new Map() })
+  #useCluster(cluster: Checked): void {
+    const { name } = cluster.config
+    const known = this.#clusters.get(name)
+    if (known?.text !== cluster.text) {
+      if (known !== undefined) this.#end(name)
+      this.#clusters.set(name, cluster)
     }
-    this.changed(config.name)
+    this.changed(name)
   }
 
   /** The endpoints of a cluster are others now. */
@@ -123,13 +129,14 @@ export class HealthChecks {
     this.#clusters.delete(name)
   }
 
-  #begin({ config, tls }: Checked, address: string, origin: number): EndpointChecks {
+  #begin({ config, tls, tests }: Checked, address: string, origin: number): EndpointChecks {
     const { states, clock, random, log } = this.#options
     const { name } = config
     const check = config.healthCheck!
     let sinceMs = -1
     return new EndpointChecks({
       config: check,
+      tests,
       checked: { endpoint: checkedAt(config.endpoints[origin], address, check.port), tls, host: name },
       sockets: this.#sockets,
       clock,

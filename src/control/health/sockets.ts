@@ -26,8 +26,8 @@ export interface Connecting {
   close(): void
 }
 
-/** What comes past it is not looked at. */
-const EXCHANGE_OCTETS_MAX = 64 * 1024
+/** What is expected comes in so many. */
+const EXCHANGE_KIB_MAX = 64
 
 /** Why a connection is no more; null: for want of descriptors here, which says nothing of the endpoint. */
 export type Ending = string | null
@@ -74,16 +74,21 @@ export class HealthSockets {
   /** HTTP/1.1, with TLS where the cluster has it. */
   http1(
     checked: CheckedEndpoint,
-    uri: string,
+    asked: { uri: string; wantsBody: boolean },
     on: { onAnswer(answer: HealthAnswer): void; onEnd(why: Ending): void },
   ): Connecting {
     const socket = this.#open(checked, on.onEnd)
-    askHttp(socket, {
-      host: checked.host,
-      uri,
-      onAnswer: (answer) => on.onAnswer(answer),
-      onError: (error) => on.onEnd(endingOf(error)),
-    })
+    try {
+      askHttp(socket, {
+        host: checked.host,
+        ...asked,
+        onAnswer: (answer) => on.onAnswer(answer),
+        onError: (error) => on.onEnd(endingOf(error)),
+      })
+    } catch (error) {
+      socket.destroy()
+      throw error
+    }
     return { close: () => void socket.destroy() }
   }
 
@@ -98,21 +103,23 @@ export class HealthSockets {
     return { close: () => void socket.destroy() }
   }
 
-  /** Octets that are sent, and what comes, all that has come so far; over TLS where sessions are. */
+  /** Octets that are sent, and what comes, all that has come so far, to be closed by `onEnd`; over TLS where sessions are. */
   exchange(
     checked: CheckedEndpoint,
     sent: Buffer,
     on: { onUp(): void; onCame(came: string): void; onEnd(why: Ending): void },
   ): Connecting {
     const socket = this.#open(checked, on.onEnd)
+    const octetsMax = EXCHANGE_KIB_MAX * 1024
     let came = ""
     socket.once(checked.tls === null ? "connect" : "secureConnect", () => {
       if (sent.length > 0) socket.write(sent)
       on.onUp()
     })
     socket.on("data", (octets: Buffer) => {
-      came = (came + octets.toString("latin1")).slice(0, EXCHANGE_OCTETS_MAX)
+      came += octets.toString("latin1", 0, octetsMax - came.length)
       on.onCame(came)
+      if (came.length === octetsMax) on.onEnd(`what is expected did not come in ${EXCHANGE_KIB_MAX} KiB`)
     })
     socket.once("end", () => on.onEnd("it ended before what is expected came"))
     return { close: () => void socket.destroy() }
