@@ -22,7 +22,15 @@ const HASHES = {
   "{PLAIN}": "{PLAIN}secret",
 }
 /** For files without slow hashes. */
-const quick = { slowHashes: { isPassword: () => null } }
+const quick = { slowHashes: { check: () => null } }
+
+/** As a client of its own asks. */
+function asks(users: PasswordFile) {
+  return async (user: string, password: string, client = "") => {
+    const outcome = users.check(user, password, client)
+    return typeof outcome === "object" ? outcome.answer : outcome
+  }
+}
 const LONG = "a".repeat(86)
 
 describe("a hash of each kind", () => {
@@ -46,10 +54,23 @@ describe("what no password is that of", () => {
     ["$2b$04$tooshort", UNKNOWN],
     [`$2b$4$${LONG.slice(0, 53)}`, UNKNOWN],
     [`$2b$31$${LONG.slice(0, 53)}`, "takes too long"],
+    ...["00", "03"].map((cost): [string, string] => [
+      `$2b$${cost}$${LONG.slice(0, 53)}`,
+      "a cost that bcrypt does not have",
+    ]),
+    [`$2x$04$${LONG.slice(0, 53)}`, UNKNOWN],
     ["$5$", UNKNOWN],
     ["$5$salt", UNKNOWN],
     ["$5$saltsalt$short", UNKNOWN],
     [`$5$rounds=x$salt$${LONG.slice(0, 43)}`, UNKNOWN],
+    ...["10", "999", "01000"].map((rounds): [string, string] => [
+      `$5$rounds=${rounds}$salt$${LONG.slice(0, 43)}`,
+      "rounds that crypt does not write",
+    ]),
+    ...["0123456789abcdefg", "s\xe4lt", "salt:", "a b"].map((salt): [string, string] => [
+      `$6$${salt}$${LONG}`,
+      "a salt that crypt does not write",
+    ]),
     [`$5$rounds=50001$salt$${LONG.slice(0, 43)}`, "takes too long"],
     [`$6$rounds=999999999999$salt$${LONG}`, "takes too long"],
     [`$6$rounds=${"9".repeat(400)}$salt$${LONG}`, "takes too long"],
@@ -71,23 +92,57 @@ describe("what no password is that of", () => {
   )
 
   test("whatever stands there, nothing is thrown", () => {
+    const exactly = (octets: string, length: number) =>
+      fc.string({ unit: fc.constantFrom(...octets.split("")), minLength: length, maxLength: length })
     const octets = fc.string({ unit: fc.constantFrom(..."$.=/0159abAZ{}:é\0\n ".split("")), maxLength: 100 })
-    const begins = [
+    const salt = fc.oneof(
+      fc.constantFrom(
+        "",
+        "saltsalt",
+        "0123456789abcdef",
+        "0123456789abcdefg",
+        "é",
+        "a b",
+        "a\nb",
+        "rounds=1000",
+      ),
+      octets,
+    )
+    const tail = (length: number) => fc.oneof(exactly("./0Az", length), octets)
+    const number = fc.constantFrom(
       "",
-      "$1$",
-      "$apr1$",
-      "$2y$04$",
-      "$5$",
-      "$6$",
-      "$5$rounds=1000$",
-      "$6$rounds=",
-      "{SHA}",
-      "{SSHA}",
-    ]
+      "0",
+      "1",
+      "00",
+      "03",
+      "04",
+      "05",
+      "10",
+      "999",
+      "1000",
+      "01000",
+      "1001",
+      "x",
+    )
+    const rounds = fc.oneof(
+      fc.constant(""),
+      number.map((each) => `rounds=${each}$`),
+    )
+    const joined = (...parts: fc.Arbitrary<string>[]) => fc.tuple(...parts).map((each) => each.join(""))
+    const is = (text: string) => fc.constant(text)
+    const hashes = fc.oneof(
+      octets,
+      joined(fc.constantFrom("$1$", "$apr1$"), salt, is("$"), tail(22)),
+      joined(fc.constantFrom("$2$", "$2a$", "$2b$", "$2x$", "$2y$"), number, is("$"), tail(53)),
+      joined(is("$5$"), rounds, salt, is("$"), tail(43)),
+      joined(is("$6$"), rounds, salt, is("$"), tail(86)),
+      joined(fc.constantFrom("{SHA}", "{SSHA}"), fc.oneof(octets, exactly("0Az", 27), exactly("0Az", 40))),
+    )
     fc.assert(
-      fc.property(fc.constantFrom(...begins), octets, (begin, rest) => {
-        expect(isPassword("secret", begin + rest)).toBe(false)
+      fc.property(hashes, (hash) => {
+        expect(isPassword("secret", hash)).toBe(false)
       }),
+      { numRuns: 500 },
     )
   })
 })
@@ -99,9 +154,9 @@ describe("a file", () => {
     const path = join(directory, "users")
     writeFileSync(path, text, "latin1")
     const log = new LogLines()
-    const slowHashes = new SlowHashes({ most: 3, onLimit() {} })
+    const slowHashes = new SlowHashes({ most: 24, log: log.log, clock: new ManualClock(), onLimit() {} })
     t.onTestFinished(() => slowHashes.close())
-    return { path, log, users: new PasswordFile(path, { log: log.log, slowHashes }) }
+    return { path, log, slowHashes, users: new PasswordFile(path, { log: log.log, slowHashes }) }
   }
 
   test("of strange lines lets in whom it names, and the log has the others by their numbers", (t) => {
@@ -113,7 +168,7 @@ describe("a file", () => {
     /** `user password`, of which the user may have blanks. */
     const isIn = (both: string) => {
       const at = both.lastIndexOf(" ")
-      return users.check(both.slice(0, at), both.slice(at + 1)) === true
+      return users.check(both.slice(0, at), both.slice(at + 1), "") === true
     }
     const strange = ["ann a", "bob b", " nobody", " eve e", "m\xfcller \xe9", "last l"]
     expect(strange.filter((both) => !isIn(both))).toEqual([])
@@ -136,48 +191,62 @@ describe("a file", () => {
 
   test("that changes holds from then on, and a password that was right is right no more", (t) => {
     const { users, path } = fileOf(t, "ann:{PLAIN}a")
-    expect([users.check("ann", "a"), users.check("ann", "a")]).toEqual([true, true])
+    expect([users.check("ann", "a", ""), users.check("ann", "a", "")]).toEqual([true, true])
     writeFileSync(path, "ann:{PLAIN}b")
     utimesSync(path, 1, 1)
-    expect([users.check("ann", "a"), users.check("ann", "b")]).toEqual([false, true])
+    expect([users.check("ann", "a", ""), users.check("ann", "b", "")]).toEqual([false, true])
   })
 
   test.for(Object.entries(HASHES))("whose hash is %s", async ([, hash], t) => {
     const { users } = fileOf(t, `ann:${hash}`)
-    const wrong = await users.check("ann", "secre")
-    expect([wrong, await users.check("ann", "secret"), users.check("ann", "secret")]).toEqual([
-      false,
-      true,
-      true,
-    ])
+    const ask = asks(users)
+    expect([await ask("ann", "secre"), await ask("ann", "secret"), users.check("ann", "secret", "")]).toEqual(
+      [false, true, true],
+    )
   })
 
-  test("with slow hashes: so many are looked at, the same password once", async (t) => {
+  test("with slow hashes: so many of a client are looked at, the same password once", async (t) => {
+    const ask = asks(fileOf(t, `ann:${HASHES.bcrypt}`).users)
+    const told = ["secret", "secret", "a", "b", "c", "a"].map((password) => ask("ann", password))
+    expect(await ask("ann", "d", "another client")).toBe(false)
+    expect(await Promise.all(told)).toEqual([true, true, false, false, "busy", false])
+    expect(await ask("ann", "c")).toBe(false)
+  })
+
+  test("a password is given up once none of its callers waits", async (t) => {
     const { users } = fileOf(t, `ann:${HASHES.bcrypt}`)
-    const outcomes = ["secret", "secret", "a", "b", "c", "a"].map((password) => users.check("ann", password))
-    expect(outcomes[4]).toBe("busy")
-    const told = await Promise.all(outcomes.map(async (outcome) => outcome))
-    expect(told).toEqual([true, true, false, false, "busy", false])
-    expect(await users.check("ann", "c")).toBe(false)
+    const begin = (password: string) => {
+      const outcome = users.check("ann", password, "")
+      return typeof outcome === "object" ? outcome : expect.fail(`${outcome}`)
+    }
+    const [looked, one, other, third] = ["a", "secret", "secret", "b"].map(begin)
+    expect(users.check("ann", "c", "")).toBe("busy")
+    one!.giveUp()
+    one!.giveUp()
+    expect(users.check("ann", "c", "")).toBe("busy")
+    third!.giveUp()
+    const again = begin("b")
+    looked!.giveUp()
+    expect(users.check("ann", "c", "")).toBe("busy")
+    expect(await Promise.all([looked!.answer, other!.answer, again.answer])).toEqual([false, true, false])
   })
 
-  test("whose slow hash is looked at by a thread that ends lets no caller in, and the next password has another", async (t) => {
-    const slowHashes = new SlowHashes({ most: 3, onLimit() {} })
-    t.onTestFinished(() => slowHashes.close())
-    const first = slowHashes.isPassword("secret", HASHES.bcrypt)
-    const second = slowHashes.isPassword("secret", HASHES.$6$)
+  test("whose slow hash is looked at by a thread that ends lets no caller in, and the next has another", async (t) => {
+    const { users, slowHashes, log } = fileOf(t, `ann:${HASHES.bcrypt}\nbob:${HASHES.$6$}`)
+    const ask = asks(users)
+    const told = [ask("ann", "secret"), ask("bob", "secret")]
     slowHashes.close()
-    expect([await first, await second]).toEqual([false, false])
-    expect(await slowHashes.isPassword("secret", HASHES.bcrypt)).toBe(true)
+    expect(await Promise.all(told)).toEqual(["unavailable", "unavailable"])
+    expect([await ask("ann", "secret"), log.lines]).toEqual([true, []])
   })
 
   test("that is gone, or too large, lets nobody in", (t) => {
     const { users, path } = fileOf(t, "ann:{PLAIN}a")
-    expect(users.check("ann", "a")).toBe(true)
+    expect(users.check("ann", "a", "")).toBe(true)
     rmSync(path)
-    expect(users.check("ann", "a")).toBe("unreadable")
+    expect(users.check("ann", "a", "")).toBe("unreadable")
     writeFileSync(path, `ann:{PLAIN}a\n${"#".repeat(17 * 1024 * 1024)}`)
-    expect(users.check("ann", "a")).toBe("unreadable")
+    expect(users.check("ann", "a", "")).toBe("unreadable")
   })
 })
 
@@ -206,10 +275,10 @@ describe("files that variables name", () => {
   test("those that are not there take no place", (t) => {
     const { directory, named, forgotten } = bed(t, ["a"])
     const a = named("a")
-    for (let i = 0; i < 10; i++) expect(named(`none-${i}`).check("a", "x")).toBe("unreadable")
+    for (let i = 0; i < 10; i++) expect(named(`none-${i}`).check("a", "x", "")).toBe("unreadable")
     expect([named("a") === a, forgotten()]).toEqual([true, 0])
     writeFileSync(join(directory, "none-1"), "b:{PLAIN}x")
-    expect(named("none-1").check("b", "x")).toBe(true)
+    expect(named("none-1").check("b", "x", "")).toBe(true)
   })
 
   test("what is no file is not read", (t) => {
@@ -217,8 +286,8 @@ describe("files that variables name", () => {
     execFileSync("mkfifo", [join(directory, "pipe")])
     symlinkSync("/dev/zero", join(directory, "device"))
     for (const name of ["pipe", "device", ".", ""]) {
-      expect(named(name).check("a", "x"), name).toBe("unreadable")
-      expect(files.of(join(directory, name)).check("a", "x"), name).toBe("unreadable")
+      expect(named(name).check("a", "x", ""), name).toBe("unreadable")
+      expect(files.of(join(directory, name)).check("a", "x", ""), name).toBe("unreadable")
     }
   })
 

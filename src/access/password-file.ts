@@ -2,9 +2,9 @@ import { createHmac, randomBytes } from "node:crypto"
 import { readFileSync, statSync } from "node:fs"
 import type { Clock } from "../base/clock.ts"
 import type { Log } from "../log/logger.ts"
-import type { UserFiles, Users } from "../relay/route/access.ts"
+import type { PasswordCheck, UserFiles, Users } from "../relay/route/access.ts"
 import { hashProblem, isPassword, isSlow } from "./password-hash.ts"
-import type { SlowHashes } from "./slow-hashes.ts"
+import type { SlowCheck, SlowHashes } from "./slow-hashes.ts"
 
 /** Larger files are not read. */
 const FILE_OCTETS_MAX = 16 * 1024 * 1024
@@ -20,7 +20,7 @@ const PATH_TOLD = 256
 const UNREADABLE: Users = { check: () => "unreadable" }
 
 export interface PasswordFilesOptions {
-  slowHashes: Pick<SlowHashes, "isPassword">
+  slowHashes: Pick<SlowHashes, "check">
   log: Log
   clock: Clock
   /** Files that variables name and that are kept: of others the one not asked for the longest time is forgotten. */
@@ -77,6 +77,11 @@ export class PasswordFiles implements UserFiles {
 /** `busy`: so many passwords are looked at that this one is not. */
 type Outcome = boolean | "unreadable" | "busy"
 
+/** A password that is looked at for several callers. */
+interface Shared extends SlowCheck {
+  callers: number
+}
+
 /** nginx: `auth_basic_user_file`. It is read again when it has changed. */
 export class PasswordFile implements Users {
   readonly #path: string
@@ -85,7 +90,7 @@ export class PasswordFile implements Users {
   #hashes = new Map<string, string>()
   readonly #known = new Set<string>()
   /** What is looked at: calls that come at once with one password wait for one answer. */
-  readonly #checking = new Map<string, Promise<boolean>>()
+  readonly #checking = new Map<string, Shared>()
   readonly #secret = randomBytes(32)
 
   constructor(path: string, options: Pick<PasswordFilesOptions, "log" | "slowHashes">) {
@@ -93,26 +98,41 @@ export class PasswordFile implements Users {
     this.#options = options
   }
 
-  /** `user` and `password` are octets. A promise where the hash takes long. */
-  check(user: string, password: string): Outcome | Promise<boolean> {
+  /** `user` and `password` are octets. */
+  check(user: string, password: string, client: string): Outcome | PasswordCheck {
     if (!this.refresh()) return "unreadable"
     const hash = this.#hashes.get(user)
     if (hash === undefined) return false
     const mark = createHmac("sha256", this.#secret).update(`${hash}\n${password}`, "latin1").digest("base64")
     if (this.#known.has(mark)) return true
     if (!isSlow(hash)) return this.#noted(isPassword(password, hash), mark)
-    return this.#checking.get(mark) ?? this.#checkSlowly(password, hash, mark)
+    const shared = this.#checking.get(mark) ?? this.#begin(password, hash, mark, client)
+    return shared === null ? "busy" : this.#join(shared, mark)
   }
 
-  #checkSlowly(password: string, hash: string, mark: string): "busy" | Promise<boolean> {
-    const checking = this.#options.slowHashes.isPassword(password, hash)
-    if (checking === null) return "busy"
-    const noted = checking.then((isRight) => {
+  #begin(password: string, hash: string, mark: string, client: string): Shared | null {
+    const check = this.#options.slowHashes.check(password, hash, client)
+    if (check === null) return null
+    const answer = check.answer.then((told) => {
       this.#checking.delete(mark)
-      return this.#noted(isRight, mark)
+      return told === "unavailable" ? told : this.#noted(told, mark)
     })
-    this.#checking.set(mark, noted)
-    return noted
+    const shared = { answer, giveUp: () => check.giveUp(), callers: 0 }
+    this.#checking.set(mark, shared)
+    return shared
+  }
+
+  #join(shared: Shared, mark: string): PasswordCheck {
+    shared.callers++
+    let isGivenUp = false
+    return {
+      answer: shared.answer,
+      giveUp: () => {
+        if (isGivenUp) return
+        isGivenUp = true
+        if (--shared.callers === 0 && shared.giveUp()) this.#checking.delete(mark)
+      },
+    }
   }
 
   #noted(isRight: boolean, mark: string): boolean {

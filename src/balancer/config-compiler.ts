@@ -97,6 +97,8 @@ export class ConfigCompiler {
     this.#verifiers = new Verifiers(parts)
     this.#slowHashes = new SlowHashes({
       most: parts.limits.passwordChecksMax,
+      log: parts.log,
+      clock: parts.clock,
       onLimit: () => parts.counters.add(counterIds.password_checks_exceeded),
     })
     this.#variableClusters = new VariableClusters({

@@ -1171,7 +1171,8 @@ const rows = {
     per: "worker",
     stops:
       "callers that try passwords: each takes some tens of milliseconds, one after the other, beside the streams",
-    effect: "503, or RESOURCE_EXHAUSTED to a gRPC client",
+    effect:
+      "503, or RESOURCE_EXHAUSTED to a gRPC client, and so for each address (of IPv6 each /64) at an eighth of it",
     source: "ours: nginx has all wait for each",
     counter: "password_checks_exceeded",
   },

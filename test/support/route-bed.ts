@@ -143,7 +143,7 @@ export class RouteBed {
     )
     const usersOf = (path: string): Users => {
       this.passwordPaths.push(path)
-      return { check: (user, password) => this.passwords.check(user, password) }
+      return { check: (...asked) => this.passwords.check(...asked) }
     }
     const tellUnreadable = (file: string): void => log.error("password file cannot be read", { file })
     const parts = {

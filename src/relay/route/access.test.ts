@@ -163,7 +163,7 @@ describe("auth_basic", () => {
 
   test("what is asked of the file", () => {
     const asked: string[][] = []
-    bed.passwords = { check: (...both) => asked.push(both) > 0 }
+    bed.passwords = { check: (user, password) => asked.push([user, password]) > 0 }
     bed.ask(basic("a:b:c"))
     bed.ask(basic("ü:"))
     expect(asked).toEqual([
@@ -221,26 +221,32 @@ describe("auth_basic", () => {
     expect(either.ask(basic("ann:secret"))).toBe(busy)
   })
 
-  test.each<[string, () => Promise<boolean>, string]>([
+  const unavailable = "503 auth_unavailable: the password cannot be looked at"
+  test.each<[string, () => Promise<boolean | "unavailable">, string]>([
     ["right", async () => true, "to c1"],
     ["wrong", async () => false, UNKNOWN],
-    ["never to be known", () => Promise.reject(new Error("no")), UNKNOWN],
-  ])("a password that takes long to tell is %s", async (_, check, expected) => {
-    bed.passwords = { check }
+    ["not to be told", async () => "unavailable", unavailable],
+    ["never to be known", () => Promise.reject(new Error("no")), unavailable],
+  ])("a password that takes long to tell is %s", async (_, answer, expected) => {
+    bed.passwords = { check: () => ({ answer: answer(), giveUp() {} }) }
     const call = bed.begin(basic("ann:secret"))
     expect(call.said).toBe("waits")
     await new Promise(setImmediate)
     expect(call.said).toBe(expected)
   })
 
-  test.each([async () => true, () => Promise.reject(new Error("no"))])(
-    "what is given up tells nothing",
-    async (check) => {
+  describe.each<[string, () => Promise<boolean>]>([
+    ["told later", async () => true],
+    ["never to be known", () => Promise.reject(new Error("no"))],
+  ])("once the call is over, of a password %s", (_, answer) => {
+    test("nothing is told, and it is given up", async () => {
       const { config } = server("auth_basic a; auth_basic_user_file u; location / { grpc_pass c1; }")
       const asking = bed.begin(basic("ann:secret", "/off"))
       const verifierOf = (): never => {
         throw new Error("no token is asked for")
       }
+      let givenUp = 0
+      const check = () => ({ answer: answer(), giveUp: () => void givenUp++ })
       const usersOf = () => ({ check })
       const userFiles = { of: usersOf, named: usersOf, tellUnreadable() {} }
       const parts = { templateOf: asking.route.templateOf, userFiles, verifierOf }
@@ -249,20 +255,42 @@ describe("auth_basic", () => {
       const giveUp = (phase!(asking, bed.context) as Wait).begin((verdict) => told.push(verdict))
       giveUp()
       await new Promise(setImmediate)
-      expect(told).toEqual([])
-    },
-  )
+      expect([told, givenUp]).toEqual([[], 1])
+    })
 
-  test.each([async () => true, () => Promise.reject(new Error("no"))])(
-    "nothing follows once the call is over",
-    async (check) => {
-      bed.passwords = { check }
+    test("nothing follows", async () => {
+      let givenUp = 0
+      bed.passwords = { check: () => ({ answer: answer(), giveUp: () => void givenUp++ }) }
       const call = bed.begin(basic("ann:secret"))
       call.waiting!.cancel()
       await new Promise(setImmediate)
-      expect(call.said).toBe("waits")
-    },
-  )
+      expect([call.said, givenUp]).toEqual(["waits", 1])
+    })
+  })
+
+  test("whose places a password takes: the client's, of IPv6 its network's", () => {
+    const asked: string[] = []
+    bed.passwords = {
+      check: (_user, _password, client) => asked.push(Buffer.from(client, "latin1").toString("hex")) > 0,
+    }
+    for (const address of [
+      "10.0.0.1",
+      "::ffff:10.0.0.1",
+      "2001:db8::1",
+      "2001:db8::2",
+      "2001:db8:0:1::1",
+      "unix:",
+    ])
+      bed.ask(from(address, "/", basic("a:b").fields))
+    expect(asked).toEqual([
+      "0a000001",
+      "0a000001",
+      "20010db800000000",
+      "20010db800000000",
+      "20010db800000001",
+      "",
+    ])
+  })
 })
 
 describe("auth_request", () => {
@@ -335,7 +363,11 @@ describe("satisfy", () => {
     location /both { allow 10.0.0.1; deny all; auth_request /auth; grpc_pass c1; }`)
   const ask = (path: string, address: string, user = "", later = false, status = 200): Promise<string> => {
     const check = (_: string, password: string): boolean => password === "secret"
-    bed.passwords = { check: later ? async (...both) => check(...both) : check }
+    const slowly = (user: string, password: string) => ({
+      answer: Promise.resolve(check(user, password)),
+      giveUp() {},
+    })
+    bed.passwords = { check: later ? slowly : check }
     bed.authorization = { status }
     const fields = user === "" ? [] : basic(user).fields
     const call = bed.begin(from(address, path, fields))

@@ -15,8 +15,19 @@ import type { Phase, PhaseContext, PhasedCall, Verdict } from "./route.ts"
 
 /** A file of users and their passwords, both octets. */
 export interface Users {
-  /** A promise where it takes long to tell. `unreadable`: the file; `busy`: so many are looked at that this one is not. */
-  check(user: string, password: string): boolean | "unreadable" | "busy" | Promise<boolean>
+  /**
+   * `unreadable`: the file; `busy`: so many are looked at that this one is not.
+   *
+   * @param client whose places it takes where it takes long
+   */
+  check(user: string, password: string, client: string): boolean | "unreadable" | "busy" | PasswordCheck
+}
+
+/** A password that takes long to tell. */
+export interface PasswordCheck {
+  readonly answer: Promise<boolean | "unavailable">
+  /** The call is over. */
+  giveUp(): void
 }
 
 /** Finds them by their path: that of the configuration, or what variables in it come to. */
@@ -233,7 +244,7 @@ function checkBasic(realm: Template, fileOf: UserFile, tellUnreadable: UserFiles
     const credentials = basicCredentials(record.requestHeaders.get("authorization"))
     if (credentials === null) return refusal
     const { path, users } = fileOf(record, env)
-    const outcome = users?.check(credentials.user, credentials.password) ?? "unreadable"
+    const outcome = users?.check(credentials.user, credentials.password, placesOf(record)) ?? "unreadable"
     if (outcome === "unreadable") {
       tellUnreadable(path)
       return failure("access_denied", "access forbidden", true)
@@ -246,14 +257,28 @@ function checkBasic(realm: Template, fileOf: UserFile, tellUnreadable: UserFiles
       kind: "wait",
       begin(done) {
         let isGivenUp = false
-        outcome.then(
-          (isRight) => !isGivenUp && done(isRight ? null : refusal),
-          () => !isGivenUp && done(refusal),
+        outcome.answer.then(
+          (told) => !isGivenUp && done(told === "unavailable" ? UNAVAILABLE : told ? null : refusal),
+          () => !isGivenUp && done(UNAVAILABLE),
         )
-        return () => (isGivenUp = true)
+        return () => {
+          isGivenUp = true
+          outcome.giveUp()
+        }
       },
     }
   }
+}
+
+const UNAVAILABLE: Failure = {
+  ...failure("auth_unavailable", "the password cannot be looked at", true),
+  httpStatus: 503,
+}
+
+/** Whose places its passwords take: the client's, of IPv6 its network's, whose addresses are its own to choose. */
+function placesOf(record: StreamRecord): string {
+  const octets = clientOctets(record) ?? ""
+  return octets.length > 4 ? octets.slice(0, 8) : octets
 }
 
 /** RFC 7617; null: none that can be read. What is no base64 (RFC 4648 §4) others would read otherwise. */
