@@ -161,6 +161,29 @@ describe("JSON over a WebSocket", () => {
     ])
   })
 
+  test.for<[what: string, query: string, subprotocols: string[], cookie: string, expected: string[]]>([
+    ["a token is said in place of a cookie", "", ["Bearer", "t0ken"], "session=s3cret", ["Bearer t0ken"]],
+    [
+      "and in place of a query's",
+      "?Authorization=a",
+      ["Bearer", "t0ken"],
+      "session=s3cret",
+      ["Bearer t0ken"],
+    ],
+    ["a query's in place of a cookie", "?Authorization=a", [], "session=s3cret", ["a"]],
+    ["a cookie alone", "?y=1", [], "session=s3cret", ["Bearer s3cret"]],
+    ["an empty cookie beside a token", "", ["Bearer", "t0ken"], "session=", ["Bearer t0ken"]],
+  ])("says who asks once: %s", async ([, query, subprotocols, cookie, expected], t) => {
+    const { bed, backend } = await start(t, {
+      bridge: { method: "/talk.Talk/Say", metadataQuery: ["Authorization"], metadataCookie: "session" },
+    })
+    const page = await new Page(bed.port, `/ws${query}`, subprotocols, { headers: { cookie } }).say({
+      text: "x",
+    })
+    await page.ended()
+    expect(backend.calls.map(({ metadata }) => metadata.get("authorization"))).toEqual([expected])
+  })
+
   test("keeps a path prefix out of the method, where the route says so", async (t) => {
     const { bed } = await start(t, { bridge: { pathPrefix: "/api/v1" } })
     const page = await new Page(bed.port, "/api/v1/talk.Talk/Say").say({ text: "x" })

@@ -45,13 +45,13 @@ export function readHandshake(asked: RequestHead, settings: RouteSettings): Hand
       status: 400,
       reason: `of the subprotocols none is known: there is ${GRPC_SUBPROTOCOL} and ${JSON_SUBPROTOCOL}`,
     }
-  const metadata = readMetadata(head, settings)
+  const metadata = readMetadata(head, settings, token)
   if (typeof metadata === "string") return { status: 400, reason: metadata }
   return {
     head,
     kind: subprotocol === GRPC_SUBPROTOCOL ? GRPC_SUBPROTOCOL : "json",
     subprotocol: subprotocol ?? (token === undefined ? null : BEARER),
-    metadata: token === undefined ? metadata : [...metadata, "authorization", `${BEARER} ${token}`],
+    metadata,
   }
 }
 
@@ -79,20 +79,32 @@ function offeredSubprotocols({ fields }: HeaderList): string[] {
   return offered
 }
 
-/** From the query parameters and the cookie that the route names. A string says what is wrong. */
-function readMetadata(head: RequestHead, { bridge }: RouteSettings): string[] | string {
+/**
+ * From the query parameters and the cookie that the route names, and the token of a subprotocol. Who asks is said once, by
+ * the token, else a parameter, else the cookie: of two a backend might believe either. A string says what is wrong.
+ */
+function readMetadata(
+  head: RequestHead,
+  { bridge }: RouteSettings,
+  token: string | undefined,
+): string[] | string {
   const metadata: string[] = []
   const mark = head.path.indexOf("?")
   const query = new URLSearchParams(mark < 0 ? "" : head.path.slice(mark))
+  let isSaid = token !== undefined
   for (const name of bridge.metadataQuery) {
     const value = query.get(name)
     if (value === null) continue
     if (!/^[!-~](?:[ -~]*[!-~])?$/.test(value)) return `the query parameter ${name} is no header value`
-    metadata.push(name.toLowerCase(), value)
+    const field = name.toLowerCase()
+    if (field === "authorization" && isSaid) continue
+    if (field === "authorization") isSaid = true
+    metadata.push(field, value)
   }
   const cookie = bridge.metadataCookie === null ? undefined : cookieOf(head.list, bridge.metadataCookie)
   // Of an empty one nothing but a blank would stand at the value's end.
-  if (cookie !== undefined && cookie !== "") metadata.push("authorization", `${BEARER} ${cookie}`)
+  const bearer = token ?? (isSaid || cookie === "" ? undefined : cookie)
+  if (bearer !== undefined) metadata.push("authorization", `${BEARER} ${bearer}`)
   return metadata
 }
 
