@@ -35,7 +35,7 @@ export class FrameReader {
     return this.#held > 0 && (this.#held < FRAME_HEAD_OCTETS || this.#partial![3] !== FrameType.DATA)
   }
 
-  /** Reads `start..end` of `octets`, which may be reused after the call. False when a frame is longer than allowed. */
+  /** Reads `start..end` of `octets`, which may be reused after the call, and is written into: DATA is joined there. False when a frame is longer than allowed. */
   read(octets: Buffer, start: number, end: number): boolean {
     let at = start
     if (this.#held > 0) {
@@ -55,7 +55,10 @@ export class FrameReader {
     return true
   }
 
-  /** Moves the DATA that follows to the end of the frame at `first`, as far as there is room. Where the rest begins. */
+  /**
+   * Moves the DATA that follows to the end of the frame at `first`, as far as there is room, and writes its new length: both
+   * in `octets`. Where the rest begins.
+   */
   #join(octets: Buffer, first: number, next: number, end: number): number {
     const start = first + FRAME_HEAD_OCTETS
     const most = start + Math.min(JOINED_OCTETS_MAX, this.#sink.dataRoom(readUint31(octets, first + 5)))
@@ -69,7 +72,8 @@ export class FrameReader {
       joined += after - payload
       at = after
     }
-    // It is short enough to need no third octet.
+    if (at === next) return next
+    // Joined, it has 16 KiB at most: the first octet of its length is 0, as it came.
     octets[first + 1] = (joined - start) >>> 8
     octets[first + 2] = joined - start
     return at
