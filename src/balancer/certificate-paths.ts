@@ -23,11 +23,12 @@ export function certificatePaths(
 ): CertificatePaths {
   return (source) => {
     const template = templateOf(source)
-    return (serverName, socket) => {
+    return (serverName, client) => {
       const startMs = Math.floor(env.clock.now())
-      const tls = tlsOf(serverName)
+      const tls = { ...tlsOf(serverName), proxied: client?.proxied ?? null }
       const tcp = listener.protocol === "tcp" ? { hello: null } : null
-      const connection = connectionRecord(0, startMs, listener, socket ?? NO_SOCKET, tls, tcp)
+      const [socket, ends] = [client?.raw ?? NO_SOCKET, client?.ends ?? undefined]
+      const connection = connectionRecord(0, startMs, listener, socket, tls, tcp, ends)
       const said = template.render(newTcpRecord(connection, "", startMs), env)
       return Buffer.from(said, "latin1").toString()
     }

@@ -180,7 +180,7 @@ export class Listeners {
     if (listener.tls === null) return this.#clients.receive(listener, client)
     this.#clients.receiveHandshake(listener, client)
     if (held.length > 0) socket.unshift(held)
-    listener.tls.handshake(socket, proxyProtocol)
+    listener.tls.handshake(socket, proxyProtocol, client)
   }
 
   close(name: string): void {

@@ -1,16 +1,18 @@
-import type { Socket } from "node:net"
 import type { SecureContext, TlsOptions } from "node:tls"
 import type { ListenerCertificate } from "../config/model.ts"
 import { isOwnPath, isSaidPath } from "../config/said-path.ts"
 import { makeContext, oneOfEachKind } from "./tls-certificates.ts"
 import { type KeyPair, readKeyPair } from "./tls-context.ts"
-import { type FileVersions, fileVersions } from "./tls-file-watch.ts"
+import { type FileVersions, fileVersions, NO_FILE } from "./tls-file-watch.ts"
+import type { ShakingClient } from "./tls-handshake.ts"
 
 /** Names and certificates that clients are served with at once. The one not used for the longest time goes first. */
 const CONTEXTS_MAX = 1000
 
-/** What a path with variables comes to for a client. `socket` null: for one that is not there yet. */
-export type CertificatePaths = (source: string) => (serverName: string, socket: Socket | null) => string
+/** What a path with variables comes to for a client. Null: for one that is not there yet. */
+export type CertificatePaths = (
+  source: string,
+) => (serverName: string, client: ShakingClient | null) => string
 
 /** Of listeners none of whose certificates have variables. */
 export const NO_CERTIFICATE_PATHS: CertificatePaths = () => () => ""
@@ -29,7 +31,7 @@ interface Loaded {
 export class SaidCertificates {
   readonly #shared: TlsOptions
   readonly #certificates: readonly ListenerCertificate[]
-  readonly #pathOf: (source: string, serverName: string, socket: Socket | null) => string
+  readonly #pathOf: (source: string, serverName: string, client: ShakingClient | null) => string
   /** By their files, the last used last. */
   readonly #loaded = new Map<string, Loaded>()
 
@@ -50,24 +52,27 @@ export class SaidCertificates {
         [certFile, keyFile].filter(isSaidPath).map((source) => [source, pathsOf(source)] as const),
       ),
     )
-    this.#pathOf = (source, serverName, socket) => templates.get(source)?.(serverName, socket) ?? source
+    this.#pathOf = (source, serverName, client) => templates.get(source)?.(serverName, client) ?? source
   }
 
-  /** For a client that has said a name. Errors: throws a sentence that names the file. */
-  find(serverName: string, socket: Socket): SecureContext {
+  /**
+   * For a client that has said a name. While files are renewed one by one they do not fit: those that were read before serve
+   * until all can be read. Errors: throws a sentence that names the file.
+   */
+  find(serverName: string, client: ShakingClient): SecureContext {
     if (!isServerName(serverName))
       throw new Error("the server name is none that a certificate is looked up by")
-    const files = this.#filesFor(serverName, socket)
+    const files = this.#filesFor(serverName, client)
     const all = files.flat().filter((path) => path !== null)
     const key = JSON.stringify(files)
     const known = this.#loaded.get(key)
     const versions = fileVersions(all)
-    this.#loaded.delete(key)
     const isSame = known !== undefined && all.every((path) => known.versions.get(path) === versions.get(path))
-    const context = isSame ? known.context : this.#load(files)
-    this.#loaded.set(key, { versions, context })
+    const loaded = isSame ? known : this.#renew(files, versions, known)
+    this.#loaded.delete(key)
+    this.#loaded.set(key, loaded)
     if (this.#loaded.size > this.#max) this.#loaded.delete(this.#loaded.keys().next().value!)
-    return context
+    return loaded.context
   }
 
   /** For clients that say no name: none, where there is no file for them. */
@@ -80,6 +85,15 @@ export class SaidCertificates {
     }
   }
 
+  #renew(files: readonly CertificateFiles[], versions: FileVersions, known: Loaded | undefined): Loaded {
+    try {
+      return { versions, context: this.#load(files) }
+    } catch (error) {
+      if (known === undefined || [...versions.values()].includes(NO_FILE)) throw error
+      return known
+    }
+  }
+
   #load(files: readonly CertificateFiles[]): SecureContext {
     const pairs = readPairs(files)
     return makeContext({
@@ -89,9 +103,9 @@ export class SaidCertificates {
     })
   }
 
-  #filesFor(serverName: string, socket: Socket | null): CertificateFiles[] {
+  #filesFor(serverName: string, client: ShakingClient | null): CertificateFiles[] {
     return this.#certificates.map(({ certFile, keyFile, passwordFile = null }) => {
-      const [cert, key] = [certFile, keyFile].map((source) => this.#pathOf(source, serverName, socket))
+      const [cert, key] = [certFile, keyFile].map((source) => this.#pathOf(source, serverName, client))
       for (const path of [cert!, key!])
         if (!isOwnPath(path)) throw new Error(`"${path}" is no absolute path of a file without ".."`)
       return [cert!, key!, passwordFile]

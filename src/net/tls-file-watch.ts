@@ -9,6 +9,9 @@ import { isPem } from "../config/pem.ts"
  */
 export const FILE_POLL_MS = 5_000
 
+/** The version of a file that is not there. */
+export const NO_FILE = "missing"
+
 /** Files as they were at one moment: path to what tells one version from the next. */
 export type FileVersions = ReadonlyMap<string, string>
 
@@ -95,5 +98,5 @@ interface Found {
 }
 
 function versionOf(found: Found | undefined): string {
-  return found === undefined ? "missing" : `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs}`
+  return found === undefined ? NO_FILE : `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs}`
 }

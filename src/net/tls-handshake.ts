@@ -18,6 +18,22 @@ export interface HandshakeOwner {
   onMalformed(handshake: TlsHandshake): void
 }
 
+/** An address and a port; port 0: of a Unix socket. */
+interface End {
+  readonly address: string
+  readonly port: number
+}
+
+/** Who a client is where its socket does not say it all: one that was accepted, and looked at, before this handshake. */
+export interface ClientEnds {
+  readonly remote: End
+  readonly local: End
+  readonly proxied: ProxiedConnection | null
+}
+
+/** A client in the middle of its handshake. */
+export type ShakingClient = Pick<TlsHandshake, "raw" | "proxied" | "ends">
+
 /**
  * A client on its way from accept to the end of its TLS handshake, which is one time: by Node's own timer the client could
  * begin when it likes, and go on octet by octet. Its first octets are looked at, for HTTP that should have been HTTPS.
@@ -31,12 +47,22 @@ export class TlsHandshake implements Placed {
   readonly #timer: Timer
   /** What a proxy in front says of the client; null: nothing. */
   proxied: ProxiedConnection | null = null
+  /** Null: all that is known of it is known here. */
+  readonly ends: ClientEnds | null
   /** The PROXY protocol's header, until all of it is there; null: none is to come. */
   #header: Buffer | null
 
   /** @param hasHeader the PROXY protocol's header comes first */
-  constructor(raw: Socket, clock: Clock, timeoutMs: number, owner: HandshakeOwner, hasHeader = false) {
+  constructor(
+    raw: Socket,
+    clock: Clock,
+    timeoutMs: number,
+    owner: HandshakeOwner,
+    hasHeader = false,
+    ends: ClientEnds | null = null,
+  ) {
     this.raw = raw
+    this.ends = ends
     this.#header = hasHeader ? Buffer.alloc(0) : null
     this.client = `${raw.remoteAddress ?? "?"}:${raw.remotePort ?? "?"}`
     this.#owner = owner

@@ -17,7 +17,7 @@ import type { SecureHost } from "./secure-host.ts"
 import { certificatesByNames, filesOf, type Host, makeContext, sharedOptions } from "./tls-certificates.ts"
 import { readAuthorities, readRevocationLists } from "./tls-context.ts"
 import { type FileVersions, fileVersions, type TlsFileWatch } from "./tls-file-watch.ts"
-import { type HandshakeOwner, TlsHandshake } from "./tls-handshake.ts"
+import { type ClientEnds, type HandshakeOwner, type ShakingClient, TlsHandshake } from "./tls-handshake.ts"
 import type { ClientPolicy } from "./tls-peer.ts"
 import { ClientPolicies, type FoundHost, REJECTED } from "./tls-policies.ts"
 
@@ -89,13 +89,19 @@ export class TlsListener implements HandshakeOwner {
    * Takes over a socket on which nothing has been read yet.
    *
    * @param hasHeader the PROXY protocol's header comes first
+   * @param ends null: the socket is the client's own, and new
    * @param timeoutMs a time of its own, where that is shorter
    */
-  handshake(raw: Socket, hasHeader: boolean, timeoutMs = Number.POSITIVE_INFINITY): void {
+  handshake(
+    raw: Socket,
+    hasHeader: boolean,
+    ends: ClientEnds | null = null,
+    timeoutMs = Number.POSITIVE_INFINITY,
+  ): void {
     const { clock } = this.#options
     const handshakeTimeoutMs = Math.min(this.#options.handshakeTimeoutMs, timeoutMs)
     this.#rotateTicketKeys()
-    const handshake = new TlsHandshake(raw, clock, handshakeTimeoutMs, this, hasHeader)
+    const handshake = new TlsHandshake(raw, clock, handshakeTimeoutMs, this, hasHeader, ends)
     this.#handshakes.set(raw, handshake)
     this.#open.add(handshake)
     raw.once("close", () => {
@@ -250,6 +256,8 @@ export class TlsListener implements HandshakeOwner {
     )
     const first = rejectOthers ? common.policy : hosts[0]!.policy
     const policies = new ClientPolicies(byName, hosts, first)
+    const clientOf = (socket: TLSSocket): ShakingClient =>
+      this.#handshakeOf(socket) ?? { raw: socket, proxied: null, ends: null }
     const isSaid = hosts.some(({ said }) => said !== null)
     const server = createServer({
       // Without a certificate to show, OpenSSL ends a handshake with an alert.
@@ -271,7 +279,7 @@ export class TlsListener implements HandshakeOwner {
           const found = byName.find(name.toLowerCase())
           policies.ask(this as TLSSocket, found)
           const other = rejectOthers ? null : hosts[0]!
-          showContext(found, other, (said) => said.find(name, this as TLSSocket), done)
+          showContext(found, other, (said) => said.find(name, clientOf(this as TLSSocket)), done)
         },
       }),
     })
@@ -308,12 +316,16 @@ export class TlsListener implements HandshakeOwner {
     socket.destroy()
   }
 
-  /** Node keeps the socket under a TLS socket under this name. */
   #takeHandshake(socket: TLSSocket): TlsHandshake | undefined {
-    const raw = (socket as { _parent?: Socket })._parent
-    const handshake = raw === undefined ? undefined : this.#handshakes.get(raw)
-    if (handshake !== undefined) this.#handshakes.delete(raw!)
+    const handshake = this.#handshakeOf(socket)
+    if (handshake !== undefined) this.#handshakes.delete(handshake.raw)
     return handshake
+  }
+
+  /** Node keeps the socket under a TLS socket under this name. Undefined: it was ended for its time. */
+  #handshakeOf(socket: TLSSocket): TlsHandshake | undefined {
+    const raw = (socket as { _parent?: Socket })._parent
+    return raw === undefined ? undefined : this.#handshakes.get(raw)
   }
 
   /** A bug ends the client's socket, and nothing else. */

@@ -122,7 +122,10 @@ export class TcpSession extends SessionStream implements PhasedSession, PrereadO
     this.#isShakingHands = true
     if (this.#preread.held.length > 0) socket.unshift(this.#preread.held)
     this.#preread.held = this.#preread.held.subarray(0, 0)
-    listener.tls.handshake(socket, false, this.#server.settings.handshakeTimeoutMs)
+    const { localAddress, localPort, proxied } = this.record.connection
+    const local = { address: localAddress, port: localPort }
+    const ends = { remote: remoteOf(this.record), local, proxied }
+    listener.tls.handshake(socket, false, ends, this.#server.settings.handshakeTimeoutMs)
   }
 
   /** The client has shaken hands. */

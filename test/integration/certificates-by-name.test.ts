@@ -1,5 +1,6 @@
 /** Certificates whose paths have variables, on real sockets. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { connect as connectTls } from "node:tls"
@@ -15,8 +16,8 @@ import { LogLines } from "../support/log-lines.ts"
 interface Bed {
   readonly log: LogLines
   readonly directory: string
-  /** The common name that a client of a name is shown, or `failed`. */
-  shown(servername: string): Promise<string>
+  /** The common name that a client of a name is shown, or `failed`. `said`: what it says before its handshake. */
+  shown(servername: string, said?: string): Promise<string>
   put(name: string, commonName?: string): Promise<void>
 }
 
@@ -36,16 +37,18 @@ async function start(block: string): Promise<Bed> {
   const text = `events {} ${block.replaceAll("DIR", join(directory, "certs"))}`
   const { config, problems } = readNginxConfig(text, join(directory, "nginx.conf"), diskFiles)
   if (config === null) throw new Error(problems.map(({ message }) => message).join("\n"))
-  for (const listener of config.listeners) listener.port = 0
+  for (const listener of config.listeners) if (listener.unixPath === null) listener.port = 0
   expect(await startProblems(config)).toEqual([])
   const log = new LogLines()
   const balancer = new Balancer(config, { log: log.log })
   onTestFinished(() => balancer.close({ graceMs: 0 }))
   await balancer.start()
-  const shown = (servername: string): Promise<string> =>
+  const shown = (servername: string, said = ""): Promise<string> =>
     new Promise((resolve) => {
-      const port = balancer.addresses[0]!.port!
-      const socket = connectTls({ port, host: "127.0.0.1", servername, rejectUnauthorized: false })
+      const raw = connect(balancer.addresses.find(({ port }) => port !== null)!.port!, "127.0.0.1")
+      if (said !== "") raw.write(said)
+      const socket = connectTls({ socket: raw, servername, rejectUnauthorized: false })
+      raw.on("error", () => resolve("failed"))
       onTestFinished(() => void socket.destroy())
       socket.once("secureConnect", () => {
         resolve(socket.getPeerCertificate().subject.CN as string)
@@ -113,6 +116,22 @@ test.each([
   const shown: string[] = []
   for (const name of names) shown.push(await bed.shown(name))
   expect(shown).toEqual(["one.example", "two.example", "two.example", "failed"])
+})
+
+const BY_CLIENT = `ssl_certificate DIR/$proxy_protocol_addr-$remote_addr.crt;
+  ssl_certificate_key DIR/$proxy_protocol_addr-$remote_addr.key;`
+const PASSING = "stream { server { listen 127.0.0.1:1 proxy_protocol; pass unix:DIR/in; }"
+
+test.each([
+  ["http", `http { server { listen 127.0.0.1:1 ssl proxy_protocol; ${BY_CLIENT} return 200 x; } }`],
+  ["stream", `stream { server { listen 127.0.0.1:1 ssl proxy_protocol; ${BY_CLIENT} return x; } }`],
+  ["http behind pass", `${PASSING} } http { server { listen unix:DIR/in ssl; ${BY_CLIENT} return 200 x; } }`],
+  ["stream behind pass", `${PASSING} server { listen unix:DIR/in ssl; ${BY_CLIENT} return x; } }`],
+])("by what the PROXY protocol says of a client, in %s", async (_, block) => {
+  const bed = await start(block)
+  await bed.put("192.0.2.7-127.0.0.1", "seven")
+  expect(await bed.shown("one.example", "PROXY TCP4 192.0.2.7 192.0.2.1 1000 443\r\n")).toBe("seven")
+  expect(await bed.shown("one.example", "PROXY TCP4 192.0.2.8 192.0.2.1 1000 443\r\n")).toBe("failed")
 })
 
 test("beside servers with a file of their own, and for names that no server has", async () => {

@@ -11,7 +11,7 @@ export function connectionRecord(
   socket: Socket,
   tls: TlsInfo | null,
   tcp: TcpFacts | null = null,
-  passed?: PassedClient,
+  passed?: Pick<PassedClient, "remote" | "local" | "proxied">,
 ): ConnectionRecord {
   // To ask the kernel is a system call for each connection; a listener of one address and port knows.
   const isKnown = host !== null && isIPv4(host) && host !== "0.0.0.0" && port !== null && port !== 0
