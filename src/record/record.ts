@@ -83,6 +83,8 @@ export interface ConnectionRecord {
   requests: number
   /** Its last request asks for another protocol, which it may go on in. */
   canSwitch?: boolean
+  /** The client has ended its side, and is answered what takes no backend. */
+  isHalfClosed?: boolean
   /** When the client came, in `clock.now()`. */
   readonly openedMs: number
   /**

@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { writeFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { join } from "node:path"
-import { expect, test } from "vitest"
+import { expect, type TestContext, test } from "vitest"
 import { BesideNginx } from "../support/beside-nginx.ts"
 import { isInstalled } from "../support/nginx.ts"
 
@@ -22,6 +22,8 @@ const CASES: Record<string, string> = {
   "with a body": `POST /text HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc`,
   "two requests": get("/a.txt") + get("/text"),
   "a backend that does not answer": get("/proxy"),
+  "a file and a backend that does not answer": get("/a.txt") + get("/proxy"),
+  "a file and a backend after a while": get("/limited/a.txt") + get("/limited/proxy"),
   "half a head": "GET /a.txt HTTP/1.1\r\nHo",
   "half a head behind a request": `${get("/text")}GET /a.txt HTTP/1.1\r\nHo`,
   nothing: "",
@@ -44,19 +46,37 @@ function sendAndEnd(socketPath: string, text: string): Promise<{ statuses: strin
   })
 }
 
-test.skipIf(!hasNginx).for(Object.entries(CASES))("%s", async ([, text], t) => {
-  const beside = new BesideNginx(t)
-  const at = (name: string): string => join(beside.directory, name)
-  writeFileSync(at("a.txt"), "0123456789")
-  const backend = createServer((socket) => void socket.on("error", () => {}).resume())
-  backend.listen(at("backend"))
+/** `/limited/` lets one request a second pass, and the next ones wait. */
+function serverOf(directory: string): string {
+  const proxy = `proxy_pass http://unix:${directory}/backend;`
+  return `limit_req_zone $request_method zone=z:1m rate=1r/s;
+    server { listen SOCKET; root ${directory}; location /text { return 200 "text"; }
+    location /try { try_files /none /a.txt =404; } location /proxy { ${proxy} }
+    location /limited/ { limit_req zone=z burst=9; alias ${directory}/; location /limited/proxy { ${proxy} } } }`
+}
+
+/** A backend that never answers. */
+async function startBackend(t: TestContext, directory: string, onAsked = (): void => {}): Promise<void> {
+  const backend = createServer((socket) => {
+    onAsked()
+    socket.on("error", () => {}).resume()
+  })
+  backend.listen(join(directory, "backend"))
   await once(backend, "listening")
   t.onTestFinished(() => void backend.close())
-  const http = `server { listen SOCKET; root ${beside.directory}; location /text { return 200 "text"; }
-    location /try { try_files /none /a.txt =404; } location /proxy { proxy_pass http://unix:${at("backend")}; } }`
+}
+
+test.skipIf(!hasNginx).for(Object.entries(CASES))("%s", async ([, text], t) => {
+  const beside = new BesideNginx(t)
+  writeFileSync(join(beside.directory, "a.txt"), "0123456789")
+  await startBackend(t, beside.directory)
+  const http = serverOf(beside.directory)
   await beside.startNginx(t, http)
   await beside.startSluice(http)
-  expect(await sendAndEnd(at("sluice"), text)).toEqual(await sendAndEnd(at("nginx"), text))
+  const [ours, theirs] = await Promise.all(
+    ["sluice", "nginx"].map((name) => sendAndEnd(join(beside.directory, name), text)),
+  )
+  expect(ours).toEqual(theirs)
 })
 
 test("a large file, which nginx gives up where the client does not take it at once", async (t) => {
@@ -65,4 +85,19 @@ test("a large file, which nginx gives up where the client does not take it at on
   await beside.startSluice(`server { listen SOCKET; root ${beside.directory}; }`)
   const told = await sendAndEnd(join(beside.directory, "sluice"), get("/large.bin"))
   expect(told).toEqual({ statuses: ["200"], octets: LARGE_OCTETS + "\r\n\r\n".length })
+})
+
+test.for([
+  ["waits for its turn", get("/limited/proxy")],
+  ["waits for the answer before it", get("/a.txt") + get("/proxy")],
+])("no backend is asked for a request whose client has ended its side while it %s", async ([, text], t) => {
+  const beside = new BesideNginx(t)
+  writeFileSync(join(beside.directory, "a.txt"), "0123456789")
+  let asked = 0
+  await startBackend(t, beside.directory, () => asked++)
+  await beside.startSluice(serverOf(beside.directory))
+  const socketPath = join(beside.directory, "sluice")
+  await sendAndEnd(socketPath, get("/limited/a.txt"))
+  await sendAndEnd(socketPath, text!)
+  expect(asked).toBe(0)
 })

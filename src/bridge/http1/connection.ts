@@ -115,8 +115,10 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
       stream === null
         ? this.#headSinceMs < 0 && this.output.unsentOctets > 0
         : stream.remoteEnded && stream.owner?.cluster === null
-    if (isAnswered) this.drain()
-    return isAnswered
+    if (!isAnswered) return false
+    this.record.isHalfClosed = true
+    this.drain()
+    return true
   }
 
   drained(): void {

@@ -1,5 +1,6 @@
 import type { Cluster, Snapshot } from "../../cluster/cluster.ts"
 import { isGrpcContentType } from "../../grpc/status.ts"
+import { ErrorCode } from "../../http2/error-code.ts"
 import type { HeaderList } from "../../http2/header-list.ts"
 import type { RequestHead } from "../../http2/message-head.ts"
 import type { Failure, FailureKind } from "../../record/failure.ts"
@@ -145,12 +146,20 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     if (this.route.addedTrailers !== null && !(this.downstream instanceof TrailedAnswer))
       this.downstream = new TrailedAnswer(this.downstream, this)
     if (outcome === null) {
+      if (this.record.connection.isHalfClosed === true) return this.#giveUp()
       this.#rate()
       return this.onAdmitted()
     }
     if (outcome.kind !== "content" && outcome.kind !== "return") return this.fail(outcome)
     if (outcome.kind === "return") this.response.return(outcome)
     else this.response.answer(outcome)
+    this.settle()
+  }
+
+  /** As nginx has it: its client ended its side before a backend was asked, and is taken for gone. */
+  #giveUp(): void {
+    this.record.status = 499
+    this.downstream.reset(ErrorCode.CANCEL)
     this.settle()
   }
 
