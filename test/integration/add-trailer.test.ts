@@ -157,3 +157,15 @@ test("how a call of gRPC has ended stands where its client looks, trailers or no
   expect(told.trailers).toEqual({})
   expect(told.head).toMatchObject({ "grpc-status": "7", "x-always": expect.stringMatching(/\d/) })
 })
+
+test("an answer whose messages have a rate gets its trailers once, whatever page of an error it comes to", async (t) => {
+  const { beside, text, socket } = await files(t)
+  const led = "proxy_pass http://unix:/nowhere; error_page 502 /text;"
+  const rated = `location /rated { limit_messages rate=9/s; ${led} } location /unrated { ${led} } location /none`
+  await beside.startSluice(text.replace("location /none", rated))
+  const [limited, unlimited] = await Promise.all(
+    ["/rated", "/unrated"].map((path) => overHttp2(socket("sluice.2"), "GET", path)),
+  )
+  expect(unlimited!.trailers["x-always"]).toBe("502")
+  expect(limited).toEqual(unlimited)
+})

@@ -61,6 +61,8 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
   protected rated: RatedClient | null = null
   /** The same, where its route says how fast backends may. */
   protected ratedAnswer: RatedAnswer | null = null
+  /** Its client's stream adds trailers, perhaps beneath what keeps to a rate. */
+  #isTrailed = false
   scanners: MessageScanners | null = null
   /** What phases have taken and must give back; null: nothing. */
   #atEnd: (() => void)[] | null = null
@@ -143,8 +145,10 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     this.#waiting = null
     this.route.meter?.began()
     this.#isMetered = true
-    if (this.route.addedTrailers !== null && !(this.downstream instanceof TrailedAnswer))
+    if (this.route.addedTrailers !== null && !this.#isTrailed) {
+      this.#isTrailed = true
       this.downstream = new TrailedAnswer(this.downstream, this)
+    }
     if (outcome === null) {
       if (this.record.connection.isHalfClosed === true) return this.#giveUp()
       this.#rate()
