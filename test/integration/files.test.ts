@@ -157,6 +157,16 @@ const CASES: Record<string, Case> = {
       ),
     ),
   ],
+  "ranges and charset": [
+    `root ROOT/www; charset utf-8; location /all/ { alias ROOT/www/; charset_types *; }
+     location /none/ { alias ROOT/www/; charset_types text/x; } location /typeless/ { alias ROOT/www/; types { } default_type ""; }
+     location /own/ { alias ROOT/www/; types { } default_type "text/html; charset=x"; }`,
+    ["", "/all", "/none", "/typeless", "/own"].flatMap((at) =>
+      ["0-0", "0-0,2-2"].flatMap((range) =>
+        ["GET", "HEAD"].map((method) => withHeaders(`${at}/a.txt`, { range: `bytes=${range}` }, method)),
+      ),
+    ),
+  ],
   "alias, exact, prefix and regex": [
     `location /i/ { alias ROOT/www/dir/; } location /j { alias ROOT/www/dir; } location = /k { alias ROOT/www/a.txt; }
      location ~ ^/r/(.*)$ { alias ROOT/www/$1; } location /outer/ { root ROOT/www; location /outer/x/ { alias ROOT/www/bare/; } }`,

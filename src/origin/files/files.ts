@@ -194,7 +194,8 @@ class Files {
     if (ranges === "none")
       return { verdict: { ...answer(416), fields: ["content-range", `bytes */${stats.size}`] } }
     if (ranges !== "whole" && ranges.length > 1) {
-      const type = this.#typeOf(state.uri)
+      const whole = this.#typeOf(state.uri)
+      const type = whole === "" ? "" : call.route.responseRewrite.contentType(whole, 206, record, context.env)
       const file = { path: joined(path), octets: stats.size, ranges, type, random: context.env.random() }
       return this.#openMultipart(multipartOf(file), method, said)
     }

@@ -24,6 +24,8 @@ export class Charset {
     if (at >= fields.length) return
     const said = fields[at + 1]!
     const [type] = said.toLowerCase().split(";")
+    // Its parts say their own.
+    if (type === "multipart/byteranges") return
     const isOne = this.#types.has("*") || this.#types.has(type!.trim())
     if (!isOne || /;\s*charset=/i.test(said)) return
     const name = this.#name.constant ?? this.#name.render(record, env)

@@ -188,6 +188,13 @@ export class ResponseRewrite {
     this.#isConstant = this.#added.length === 0 && this.#expires === null && this.#charset === null
   }
 
+  /** What a head would say of a body of this type, for one that is a part of another. */
+  contentType(type: string, status: number, record: StreamRecord, env: TemplateEnvironment): string {
+    const fields = ["content-type", type]
+    this.#charset?.applyTo(fields, status, record, env)
+    return fields[1]!
+  }
+
   apply(list: HeaderList, status: number, record: StreamRecord, env: TemplateEnvironment): HeaderList {
     if (this.#hidden.size === 0 && this.#isConstant) return list
     const known = this.#isConstant ? this.#memory.get(list) : undefined
