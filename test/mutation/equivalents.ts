@@ -1265,15 +1265,21 @@ export const equivalents: readonly Equivalents[] = [
     },
   },
   {
-    file: "relay/route/compile.ts",
-    why: "a name without a group is left out behind it, and a regex without one keeps nothing",
+    file: "relay/route/name-groups.ts",
+    why: "a name without a group is left out behind it",
     at: {
-      'if (!names.some((name) => isRegex(name) && name.includes("("))) return []': [
+      'if (!names.some((name) => isRegex(name) && name.includes("("))) return null': [
         '!names.some((name) => isRegex(name) && name.includes("(")) → false',
         'isRegex(name) && name.includes("(") → true',
         "isRegex(name) → true",
         'name.includes("(") → true',
       ],
+    },
+  },
+  {
+    file: "relay/route/compile.ts",
+    why: "a regex without a group keeps nothing",
+    at: {
       'if (match.kind === "regex" && match.pattern.includes("("))': ['match.pattern.includes("(") → true'],
     },
   },

@@ -10,10 +10,10 @@ export interface Cause {
 export const causes: readonly Cause[] = [
   {
     name: "a word",
-    says: "a word of the file is refused, and with it the file, or the log or location that the rest looks for: `pass`, `transparent`, certificates by pipes and stores, log paths with variables, a server without certificate that asks for one of its clients'",
+    says: "a word of the file is refused, and with it the file, or the log or location that the rest looks for: `transparent`, certificates by pipes and stores, those for a backend by variables, paths of certificates that begin with one, log paths with variables, a server over TLS without a certificate of its own",
     of: [
       [/^(?:access_log|stream_access_log|index|mirror|ssl_cache|ssl_store_keys|ssl_verify_client)$/],
-      [/^(?:proxy_bind.*|stream_pass|stream_access|stream_ssl|stream_limit_rate2)$/],
+      [/^(?:proxy_bind.*|stream_pass|stream_access|stream_ssl)$/],
       [/^(?:ssl|stream_ssl)_reject_handshake$/],
       [/^.*ssl_certificate(?:_vars)?$|^stream_proxy_ssl_name_complex$/, /not reached/],
     ],
@@ -93,10 +93,10 @@ export const causes: readonly Cause[] = [
   },
   {
     name: "no effect",
-    says: "words that have none here, and say so: SSI, caches, charsets, `mirror`, `auth_delay`, `keepalive_time`, `keepalive_disable`, `log_not_found`, and what was being made when this was run: `limit_rate`, `add_trailer`, `merge_slashes`, several ranges, gzip",
+    says: "words that have none here, and say so: SSI, caches, bodies in another charset, `mirror`, `auth_delay`, `keepalive_disable`, `log_not_found`, `limit_rate`, gzip; names of trailers are written in lower case",
     of: [
       [/^(?:rewrite_set|request_id|not_modified_proxy|proxy_merge_headers|subrequest_output_buffer_size)$/],
-      [/^(?:range.*|proxy_force_ranges|limit_rate|proxy_limit_rate2?|merge_slashes|h2_trailers|trailers)$/],
+      [/^(?:range.*|proxy_force_ranges|limit_rate|proxy_limit_rate2?|trailers)$/],
       [/^(?:auth_delay|mirror.*|grpc_request_buffering|http_keepalive)$/],
       [/^auth_request$/, /cached/],
       [/^proxy_keepalive$|^proxy_chunked$/, /inmemory/],
