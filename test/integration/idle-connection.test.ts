@@ -76,6 +76,46 @@ describe("idleTimeout 0 (keepalive_timeout 0)", () => {
   })
 })
 
+describe("maxConnectionAge (keepalive_time) of an idle connection of HTTP/1.1", () => {
+  async function start(t: TestContext) {
+    const clock = new ManualClock()
+    const config = {
+      listeners: { address: "127.0.0.1:0", maxConnectionAge: "10s" },
+      clusters: {},
+      routes: [{ return: { status: 204 } }],
+    }
+    const bed = await TestBed.start(t, { backends: 0, clock, config })
+    const socket = connect(bed.port, "127.0.0.1")
+    t.onTestFinished(() => void socket.destroy())
+    let text = ""
+    socket.on("data", (octets: Buffer) => (text += octets.toString()))
+    const ask = async (): Promise<string> => {
+      text = ""
+      socket.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+      await Promise.race([once(socket, "data"), once(socket, "close")])
+      return text
+    }
+    return { clock, socket, ask }
+  }
+
+  test("its next answer is the last, and says so", async (t) => {
+    const { clock, socket, ask } = await start(t)
+    expect(await ask()).not.toMatch(/^connection: close\r$/im)
+    clock.advance(20_000)
+    const closed = once(socket, "close")
+    expect(await ask()).toMatch(/^HTTP\/1\.1 204 [\s\S]*^connection: close\r$/im)
+    await closed
+  })
+
+  test("without another request it ends with idleTimeout", async (t) => {
+    const { clock, socket, ask } = await start(t)
+    await ask()
+    const closed = once(socket, "close")
+    clock.advance(77_000)
+    await closed
+  })
+})
+
 test("half a head on a connection that is being ended opens no call, however long its client takes to close", async (t) => {
   const clock = new ManualClock()
   const config = { clusters: {}, routes: [{ return: { status: 204 } }] }

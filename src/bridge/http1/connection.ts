@@ -67,6 +67,8 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
   #discarded = 0
   #isClosed = false
   #isDraining = false
+  /** The next request is the last. */
+  #isRetired = false
   /** No answer follows. */
   #isEnding = false
   #idleSinceMs: number
@@ -162,7 +164,8 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
     this.#headSinceMs = -1
     if (request.upgrade !== null) return this.#http1.onUpgrade({ connection: this, request, head, route })
     if (request.hasBody) this.#input.beginBody(request.contentLength)
-    const isLast = this.#isDraining || isLastRequest(this.options.listener, record.requests)
+    const isLast =
+      this.#isDraining || this.#isRetired || isLastRequest(this.options.listener, record.requests)
     this.serve(this.options.openStream, head, route, request, isLast)
   }
 
@@ -349,6 +352,12 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
     if (!this.#input.hasAhead) this.#stream?.drain()
     // A request whose head has begun, or that waits for the answers before it to be read, is answered first.
     if (this.streams.size === 0 && this.#headSinceMs < 0 && !this.#input.hasAhead) this.#end()
+  }
+
+  /** As nginx has it: a request that is on its way to an idle connection would be lost if that were ended. */
+  retire(): void {
+    this.#isRetired = true
+    if (!this.#input.hasAhead) this.#stream?.drain()
   }
 
   get openListener(): OpenListener {

@@ -16,6 +16,8 @@ export interface ClientConnection extends Placed {
   tick(nowMs: number): void
   /** Takes no new streams and ends once the last is over. */
   drain(): void
+  /** It is old: as `drain`, but an idle one stays until its next answer can say so. Absent: `drain` itself can. */
+  retire?(): void
   /** Ends what is still open, each stream with UNAVAILABLE, then the connection. */
   abort(reason: string): void
   /** Ends it at once, with all that it holds. */

@@ -55,7 +55,8 @@ export class ConnectionAges {
       if (age === undefined || nowMs < age.drainMs) continue
       if (!age.isDraining) {
         age.isDraining = true
-        connection.drain()
+        if (connection.retire === undefined) connection.drain()
+        else connection.retire()
       }
       if (nowMs < age.endMs) continue
       for (const { paced } of connection.streams)

@@ -180,7 +180,7 @@ export const HONOURED: [name: string, shape: string, does: string][] = [
   [
     "keepalive_time",
     "HSL time",
-    "age at which a connection gets GOAWAY, give or take a fifth; its streams go on",
+    "age at which a connection gets GOAWAY, give or take a fifth, of the address's default server; over HTTP/1.1 its next answer is the last; its streams go on",
   ],
   ["keepalive_requests", "HSL number", "requests after which a connection gets GOAWAY"],
   ["http2_max_concurrent_streams", "HS number", "streams open at once on one connection"],
