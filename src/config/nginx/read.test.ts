@@ -556,6 +556,31 @@ test("TLS: certificates by server, the rest from the default server", () => {
   expect(places.get("b.key")).toMatchObject({ line: 2, column: 89, length: 5 })
 })
 
+test("a server without a certificate shows that of its address's default server, also where a wildcard would fit", () => {
+  const own = "ssl_certificate a.pem; ssl_certificate_key a.pem;"
+  const shown = (text: string): unknown => {
+    const result = read(text, { "a.pem": "", "b.pem": "" })
+    const errors = messagesOf(result, "error")
+    return errors.length > 0 ? errors : result.config!.listeners[0]!.tls!.certificates
+  }
+  const b = "ssl_certificate b.pem; ssl_certificate_key b.pem;"
+  const text = `server { listen 443 ssl; server_name *.b; ${b} }
+     server { listen 443 ssl; server_name a.b; }
+     server { listen 443 ssl default_server; server_name a; ${own} }`
+  expect(shown(text)).toMatchObject([
+    { names: ["a"], certFile: "a.pem" },
+    { names: ["*.b"], certFile: "b.pem" },
+    { names: ["a.b"], certFile: "a.pem" },
+  ])
+  const missing = 'no "ssl_certificate" is defined for the "listen ... ssl" directive'
+  expect(shown(`server { listen 443 ssl; } server { listen 443 ssl; server_name b; ${b} }`)).toEqual([
+    missing,
+  ])
+  expect(shown("server { listen 443 ssl; } server { listen 443 ssl; server_name b; }")).toEqual([missing])
+  const rejecting = "server { listen 443 ssl; ssl_reject_handshake on; }"
+  expect(shown(`${rejecting} server { listen 443 ssl; server_name b; }`)).toEqual([])
+})
+
 test("a server may ask clients for more than its address's default does", () => {
   const certificate = "listen 443 ssl; ssl_certificate a.pem; ssl_certificate_key a.pem;"
   const result = read(

@@ -27,7 +27,9 @@ export function adaptListenerTls(adapter: Adapter, draft: ListenerDraft): Listen
   const names = ownNames(servers, !isSame)
   const certificatesFor = (server: ListeningDraft): Certificate[] => {
     const own = names.get(server)!
-    const certificates = certificatesOf(adapter, server, { names: own, clients: clients.get(server)!, asked })
+    const shown = certificateServer(server, defaultServer)
+    if (shown === null) return []
+    const certificates = certificatesOf(adapter, shown, { names: own, clients: clients.get(server)!, asked })
     // No client is shown those of a server that has no name of its own and is not the default.
     return own.length > 0 || server === defaultServer ? certificates : []
   }
@@ -41,6 +43,14 @@ export function adaptListenerTls(adapter: Adapter, draft: ListenerDraft): Listen
     sessionTimeoutMs: timeout === null ? SESSION_TIMEOUT_MS : readSecondsMs(timeout.args[0]!.text)!,
     alpnProtocols: scope.one("ssl_alpn")?.args.map(({ text }) => text) ?? null,
   }
+}
+
+/** Whose certificates a server's clients are shown: as in nginx the default server's, where it has none. Null: no one's. */
+function certificateServer(server: ListeningDraft, defaultServer: ListeningDraft): ListeningDraft | null {
+  if (server.scope.all("ssl_certificate").length > 0 || server === defaultServer) return server
+  return rejects(defaultServer) || defaultServer.scope.all("ssl_certificate").length === 0
+    ? null
+    : defaultServer
 }
 
 /**
