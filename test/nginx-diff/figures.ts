@@ -1,4 +1,5 @@
 /** The figures of a run, for docs/nginx.md. */
+import { wrapProse } from "../../scripts/wrap-prose.ts"
 import type { NamedDifference } from "./differences.ts"
 import type { Result } from "./run.ts"
 
@@ -24,8 +25,7 @@ function figures(results: readonly Result[], differences: readonly NamedDifferen
   for (const { named } of results)
     for (const [name, count] of named) counts.set(name, (counts.get(name) ?? 0) + count)
   const lines = [
-    `The last run: ${results.length} files, ${probes} probes, ${unnamed} of them with a difference that has no name,`,
-    `${counts.size} differences with one:`,
+    `The last run: ${results.length} files, ${probes} probes, ${unnamed} of them with a difference that has no name, ${counts.size} differences with one:`,
     "",
     ...differences
       .filter(({ name }) => counts.has(name))
@@ -35,5 +35,5 @@ function figures(results: readonly Result[], differences: readonly NamedDifferen
       ),
     "",
   ]
-  return lines.join("\n")
+  return wrapProse(lines.join("\n"))
 }
