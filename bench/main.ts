@@ -10,6 +10,7 @@ import { compareRow, comparison } from "./compare/verdict.ts"
 import { type Cores, chooseCores } from "./measure/child.ts"
 import { topOfProfiles } from "./measure/cpu-profile.ts"
 import { measureIdle } from "./measure/idle.ts"
+import { memoryProbe } from "./measure/memory-probe.ts"
 import type { Machine, Report } from "./measure/results.ts"
 import { measureTimed, timedSteps } from "./measure/timed.ts"
 import { runOptions } from "./options/suite.ts"
@@ -77,7 +78,7 @@ function entrantsOf(shape: Shape, peers: readonly Peer[], asked: boolean): reado
 async function measure(
   given: Arguments,
   { shapes, peers, cores }: Plan,
-): Promise<Pick<Report, "timed" | "idle">> {
+): Promise<Pick<Report, "timed" | "idle" | "memoryReadNs">> {
   const entrants = shapes.map((shape) => entrantsOf(shape, peers, given.peers !== null))
   const steps = shapes.map((shape, index) =>
     shape.kind === "timed"
@@ -88,9 +89,11 @@ async function measure(
     process.stderr,
     steps.reduce((sum, count) => sum + count, 0),
   )
-  const report: Pick<Report, "timed" | "idle"> = { timed: [], idle: [] }
+  const report: Pick<Report, "timed" | "idle" | "memoryReadNs"> = { timed: [], idle: [], memoryReadNs: [] }
+  const memoryReadNs = memoryProbe()
   for (const [index, shape] of shapes.entries()) {
     const common = { cores, progress: (what: string) => progress.step(what) }
+    report.memoryReadNs.push(memoryReadNs())
     let text: string
     if (shape.kind === "timed") {
       const measured = await measureTimed(shape, entrants[index]!, { ...given, ...common })
@@ -109,6 +112,7 @@ async function measure(
     progress.clear()
     if (given.json !== "-") console.log(`\n${shape.title} [${shape.name}]\n${text}`)
   }
+  report.memoryReadNs.push(memoryReadNs())
   return report
 }
 

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { PACKAGED_FLAGS } from "../peers/sluice.ts"
 
 const HERE = join(import.meta.dirname, "../..")
 
@@ -35,7 +36,7 @@ export function checkOut(revision: string): Checkout {
   }
   return {
     revision: short,
-    command: `${process.execPath} ${join(folder, "src/cli/main.ts")} run {conf}`,
+    command: `${process.execPath} ${PACKAGED_FLAGS.join(" ")} ${join(folder, "src/cli/main.ts")} run {conf}`,
     remove,
   }
 }

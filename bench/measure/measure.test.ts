@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest"
 import { withoutCheckout } from "./child.ts"
 import { selfTimes } from "./cpu-profile.ts"
 import { Histogram } from "./histogram.ts"
+import { randomCycle } from "./memory-probe.ts"
 import { readTimes, timesBetween } from "./own-times.ts"
 import { cpuNs, openFiles, processTree, residentOctets, threadTimes, waitOfBusiest } from "./process-usage.ts"
 import { spread } from "./statistics.ts"
@@ -117,4 +118,11 @@ test("what a process said names no place of this machine", () => {
   expect(withoutCheckout(`at begin (file://${here}:12:3) | ${here}`)).toBe(
     "at begin (bench/measure/measure.test.ts:12:3) | bench/measure/measure.test.ts",
   )
+})
+
+test("the walk through memory comes by every place before it comes back", () => {
+  const next = randomCycle(1000)
+  const seen = new Set<number>()
+  for (let at = 0; !seen.has(at); at = next[at]!) seen.add(at)
+  expect(seen.size).toBe(1000)
 })

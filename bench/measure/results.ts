@@ -95,6 +95,8 @@ export interface Machine {
 export interface Report {
   date: string
   machine: Machine
+  /** What a read from far memory took, in nanoseconds: before each shape, and behind the last. */
+  memoryReadNs: number[]
   rounds: number
   seconds: number
   peers: { name: string; kind: PeerKind; title: string }[]

@@ -12,6 +12,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { freePort } from "../../test/support/free-port.ts"
 import { cpuNs, processTree } from "../measure/process-usage.ts"
+import { PACKAGED_FLAGS } from "../peers/sluice.ts"
 
 const PROGRAM = join(import.meta.dirname, "../../src/cli/main.ts")
 const ROUNDS = Number(process.argv[2] ?? 5)
@@ -74,7 +75,9 @@ startNginx("backend", server(backend, `location / { return 200 "${"x".repeat(100
 const nginxPid = startNginx("nginx", proxy(nginx))
 const file = join(folder, "sluice.conf")
 writeFileSync(file, `events {} http { access_log off; ${proxy(sluice)} }`)
-const child = spawn(process.execPath, [PROGRAM, "run", file], { stdio: ["ignore", "ignore", "pipe"] })
+const child = spawn(process.execPath, [...PACKAGED_FLAGS, PROGRAM, "run", file], {
+  stdio: ["ignore", "ignore", "pipe"],
+})
 children.push(child)
 for await (const chunk of child.stderr) if (String(chunk).includes('"message":"listening"')) break
 child.stderr.resume()

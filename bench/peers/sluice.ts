@@ -3,6 +3,9 @@ import type { Peer } from "./peer.ts"
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
 
+/** What packaging/systemd and packaging/docker have Node do for Sluice. */
+export const PACKAGED_FLAGS = ["--use-largepages=silent"]
+
 /** Sluice as it stands in this checkout. `nodeFlags` go before the program, `--cpu-prof` for one. */
 export function sluice(name: string, nodeFlags: readonly string[]): Peer {
   return {
@@ -10,7 +13,7 @@ export function sluice(name: string, nodeFlags: readonly string[]): Peer {
     kind: "sluice",
     title: `sluice on Node ${process.versions.node}`,
     template: "sluice.conf",
-    command: (conf) => [process.execPath, ...nodeFlags, MAIN, "run", conf],
+    command: (conf) => [process.execPath, ...PACKAGED_FLAGS, ...nodeFlags, MAIN, "run", conf],
   }
 }
 

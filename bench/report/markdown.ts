@@ -1,4 +1,5 @@
 import type { IdleReport, Report, TimedReport } from "../measure/results.ts"
+import { spread } from "../measure/statistics.ts"
 import { queueingTable, queueingWords } from "../queueing/table.ts"
 import { octets } from "./format.ts"
 import {
@@ -24,6 +25,7 @@ export function markdownReport(report: Report): string {
     [
       `- Date: ${report.date}`,
       `- Machine: ${machine.cpu}, ${machine.cores} cores, ${octets(machine.memoryOctets)}, Linux ${machine.kernel}`,
+      `- Memory: a read from 64 MiB at random took ${farMemory(report.memoryReadNs)} ns, taken before each shape; far memory costs Sluice more than proxies whose code fits a core's cache`,
       `- Proxies: ${report.peers
         .filter(({ kind }) => kind !== "direct")
         .map(({ name, title }) => `\`${name}\` is ${title}`)
@@ -90,4 +92,9 @@ function listOf(lines: readonly string[]): string {
 
 function failures(report: TimedReport | IdleReport): string {
   return listOf(failureLines(report).map((line) => `No figure for ${line}`))
+}
+
+function farMemory(readNs: readonly number[]): string {
+  const { median, min, max } = spread(readNs)
+  return `${Math.round(median)} (${Math.round(min)} to ${Math.round(max)})`
 }

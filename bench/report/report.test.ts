@@ -199,6 +199,7 @@ test("the document names machine, versions, what is missing, and each shape's ch
   const report: Report = {
     date: "2026-11-23",
     machine: { cpu: "A CPU", cores: 2, kernel: "6.1", node: "24.0.0", memoryOctets: 2.4e10, pinned: true },
+    memoryReadNs: [434.2, 120.6, 171],
     rounds: 3,
     seconds: 1,
     peers: [{ name: "haproxy", kind: "rival", title: "haproxy 2.6.12" }],
@@ -210,6 +211,7 @@ test("the document names machine, versions, what is missing, and each shape's ch
   for (const part of [
     "(benchmarks/summary.svg)",
     "A CPU, 2 cores",
+    "a read from 64 MiB at random took 171 (121 to 434) ns",
     "haproxy 2.6.12",
     "envoy (get it)",
     "(benchmarks/bidi-10x10.svg)",
