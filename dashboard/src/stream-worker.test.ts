@@ -32,7 +32,7 @@ beforeEach(async () => {
 const load = (number: number, url: string, anchor: { id: string; index: number } | null = null): void =>
   send({ kind: "load", number, url, token: null, anchor })
 const until = (kind: FromWorker["kind"]): Promise<FromWorker> =>
-  vi.waitUntil(() => told.find((message) => message.kind === kind), { interval: 1 })
+  vi.waitUntil(() => told.find((message) => message.kind === kind), { interval: 1, timeout: 60_000 })
 
 /** The numbers and the rows of all windows. */
 const windows = () =>

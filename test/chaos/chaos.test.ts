@@ -22,9 +22,9 @@ test.concurrent.each<[string, Scenario]>([
 ])("%s", (_, scenario) => holds(scenario))
 
 // By itself: processes that start take the cores from the others, and a balancer that is late refuses calls.
-test("the program is replaced under load", { timeout: 90_000 }, () => holds(upgrade))
+test("the program is replaced under load", () => holds(upgrade))
 
 test.each<[string, Scenario]>([
   ["a backend is killed, and streams with continuity go on", resumed],
   ["backends are restarted, and streams with continuity go on", handedOff],
-])("%s", { timeout: 90_000 }, (_, scenario) => holds(scenario))
+])("%s", (_, scenario) => holds(scenario))

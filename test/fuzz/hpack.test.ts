@@ -15,7 +15,7 @@ import { agree, integer, LIMITS, PlainDecoder, report, string, TABLE_OCTETS } fr
 
 const numRuns = Number(process.env.FUZZ_RUNS ?? 100_000)
 const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
-const TIMEOUT_MS = 60_000 + numRuns
+const TIMEOUT_MS = 60_000 + numRuns * 3
 
 /** Well-formed pieces of blocks; some are faults where they stand. */
 const PIECES = [1, 2, 4, 8, 61, 62, 62, 63, 126, 127].map((index) => integer(0x80, 0x7f, index))

@@ -54,7 +54,7 @@ async function start(t: TestContext) {
   return { process, tell, endpoint, backend, client, id, config }
 }
 
-describe("commands that speak to a running Sluice", { timeout: 120_000 }, () => {
+describe("commands that speak to a running Sluice", () => {
   test("look at it, give orders, and say what was done", async (t) => {
     const { tell, process, endpoint, backend, client, id, config } = await start(t)
     const status = await tell("status")

@@ -330,9 +330,7 @@ test.skipIf(process.platform !== "linux")(
   },
 )
 
-test("a reload of thousands of routes and endpoints, which comes in parts, is whole", {
-  timeout: 60_000,
-}, async (t) => {
+test("a reload of thousands of routes and endpoints, which comes in parts, is whole", async (t) => {
   const backend = await RawServer.start()
   t.onTestFinished(() => backend.close())
   backend.onStream = answerOk

@@ -228,9 +228,7 @@ test("broken resources beside good ones: those serve, live streams go on, and a 
   await sluice.says("a resource cannot be read, and is left out", 2)
 })
 
-test("of two processes one writes; when it is gone the other does; both serve", {
-  timeout: 60_000,
-}, async (t) => {
+test("of two processes one writes; when it is gone the other does; both serve", async (t) => {
   const [bed] = await bedOf(t, "one")
   const port = await freePort()
   bed.api.apply(bed.route("chat", [{ backendRefs: to("one") }]))

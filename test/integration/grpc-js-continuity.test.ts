@@ -110,7 +110,7 @@ test("messages that were under way when the backend was killed are counted once"
   expect(got).toEqual(numbers(201))
 })
 
-test("100 streams outlive one of two Sluices: kill -9", { timeout: 120_000 }, async (t) => {
+test("100 streams outlive one of two Sluices: kill -9", async (t) => {
   const STREAMS = 100
   const folder = testDirectory(t)
   const store = join(folder, "counts.sqlite")

@@ -113,7 +113,7 @@ describe.skipIf(process.platform !== "linux")("sockets of systemd", () => {
 })
 
 // Each upgrade starts a process with its threads, which takes its time on a busy machine.
-describe.skipIf(process.platform !== "linux")("an upgrade by SIGUSR2", { timeout: 90_000 }, () => {
+describe.skipIf(process.platform !== "linux")("an upgrade by SIGUSR2", () => {
   async function start(t: TestContext, settings: { workers?: number; listener?: string } = {}) {
     const backend = await RawServer.start()
     t.onTestFinished(() => backend.close())

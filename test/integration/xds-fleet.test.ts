@@ -80,7 +80,7 @@ interface Shown {
   }[]
 }
 
-test("a Sluice under another by deltas over mTLS: what both say of it", { timeout: 60_000 }, async (t) => {
+test("a Sluice under another by deltas over mTLS: what both say of it", async (t) => {
   const [a, b] = [new EchoBackend("a"), new EchoBackend("b")]
   const { planeAdmin, edge, edgeAdmin, client, who, reload, untilWho } = await fleet(t, [a, b])
 
@@ -141,7 +141,6 @@ test("a Sluice under another by deltas over mTLS: what both say of it", { timeou
 
 test.skipIf(process.platform !== "linux")(
   "an upgrade under a control plane: streams go on in the old process, and the new one is told by itself",
-  { timeout: 90_000 },
   async (t) => {
     const [a, b] = [new EchoBackend("a"), new EchoBackend("b")]
     const { edge, port, client, who, reload, untilWho } = await fleet(t, [a, b])
