@@ -1138,14 +1138,15 @@ const rows = {
   },
   ocspOctetsMax: {
     counts: "octets of an OCSP responder's answer, which clients are shown",
-    value: 64 * KiB,
+    value: 16 * KiB,
     unit: "octets",
     min: KiB,
     max: MiB,
     per: "source",
-    stops: "a responder that sends without end, and handshakes that are all answer",
+    stops:
+      "a responder that sends without end, or a thousand answers at once, which a thread reads in one turn; and handshakes that are all answer",
     effect: "the last answer is shown for as long as it holds, then none",
-    source: "ours: one with a chain of RSA is 5 KiB",
+    source: "nginx has 16 KiB; one with a chain of RSA is 5 KiB",
     counter: "ocsp_too_large",
   },
   ocspTimeoutMs: {

@@ -19,6 +19,8 @@ const SHA1 = "1.3.14.3.2.26"
 const OCSP_SIGNING = "1.3.6.1.5.5.7.3.9"
 /** Clocks differ: nginx has as much. */
 const SKEW_MS = 300_000
+/** Certificates beside an answer that are looked at: until then anyone on the way may have written it. */
+const DELEGATES_MAX = 8
 /** For so long an answer holds that does not say how long: newer ones may be had at any time. */
 const UNSAID_MS = 24 * 3_600_000
 const HASHES: Readonly<Record<string, string>> = {
@@ -59,7 +61,8 @@ function sha1(octets: ArrayBuffer): Buffer {
  */
 export function checkStaple(der: Buffer, issued: Issued, nowMs: number): CheckedStaple {
   const basic = readBasic(der)
-  const single = basic.tbsResponseData.responses.find(({ certID }) => isOf(certID, issued))
+  const own = certId(issued)
+  const single = basic.tbsResponseData.responses.find(({ certID }) => isSame(certID, own))
   if (single === undefined) throw new Error("the answer is not of this certificate")
   checkSignature(basic, issued.issuer, nowMs)
   if (single.certStatus.revoked !== undefined) throw new NotGoodError("the certificate is revoked", true)
@@ -98,11 +101,10 @@ function readBasic(der: Buffer): BasicOCSPResponse {
   }
 }
 
-function isOf(
+function isSame(
   { hashAlgorithm, issuerNameHash, issuerKeyHash, serialNumber }: CertID,
-  issued: Issued,
+  own: CertID,
 ): boolean {
-  const own = certId(issued)
   if (!equal(serialNumber, own.serialNumber)) return false
   // Who signed it says whose it is where it was hashed otherwise.
   if (hashAlgorithm.algorithm !== SHA1) return true
@@ -129,9 +131,9 @@ function checkSignature(basic: BasicOCSPResponse, issuer: X509Certificate, nowMs
     }
   }
   if (isBy(issuer.publicKey)) return
-  const delegates = (basic.certs ?? []).map(
-    (each) => new X509Certificate(Buffer.from(AsnConvert.serialize(each))),
-  )
+  const delegates = (basic.certs ?? [])
+    .slice(0, DELEGATES_MAX)
+    .map((each) => new X509Certificate(Buffer.from(AsnConvert.serialize(each))))
   const isAuthorized = delegates.some(
     (each) =>
       each.keyUsage?.includes(OCSP_SIGNING) === true &&

@@ -2,6 +2,9 @@ import { X509Certificate } from "node:crypto"
 import { once } from "node:events"
 import { type AddressInfo, createServer } from "node:net"
 import { connect } from "node:tls"
+import { BasicOCSPResponse, OCSPResponse } from "@peculiar/asn1-ocsp"
+import { AsnConvert, OctetString } from "@peculiar/asn1-schema"
+import { Certificate as Asn1Certificate } from "@peculiar/asn1-x509"
 import { describe, expect, type TestContext, test } from "vitest"
 import { Certificate, CertificateFiles } from "../../../test/support/certificates.ts"
 import { eventually } from "../../../test/support/eventually.ts"
@@ -31,6 +34,15 @@ const issued = { leaf: new X509Certificate(leaf.pem), issuer: new X509Certificat
 const answer = (t: TestContext, answering: Partial<Answering> = {}): Buffer =>
   ocspAnswer(t, { authority: root, certificate: leaf, of: leaf, ...answering })
 
+/** The answer as someone on the way would change it, whose signature does not cover that. */
+function bent(der: Buffer, change: (basic: BasicOCSPResponse) => void): Buffer {
+  const response = AsnConvert.parse(der, OCSPResponse)
+  const basic = AsnConvert.parse(response.responseBytes!.response.buffer, BasicOCSPResponse)
+  change(basic)
+  response.responseBytes!.response = new OctetString(AsnConvert.serialize(basic))
+  return Buffer.from(AsnConvert.serialize(response))
+}
+
 describe.skipIf(!hasOpenssl)("an answer of OCSP", () => {
   test("to our own question is taken", (t) => {
     const der = answer(t, { request: ocspRequest(issued) })
@@ -58,14 +70,48 @@ describe.skipIf(!hasOpenssl)("an answer of OCSP", () => {
     expect(() => checkStaple(der, issued, Date.now())).toThrow("not an answer of OCSP, DER")
   })
 
+  test.for([
+    [1, null],
+    [7, null],
+    [8, "the answer is not signed by the issuer"],
+    [150, "the answer is not signed by the issuer"],
+  ] as const)("signed by one who stands behind %i others is taken, or not (%s)", ([others, problem], t) => {
+    const beside = AsnConvert.parse(new X509Certificate(impostor.pem).raw, Asn1Certificate)
+    const der = bent(answer(t, { by: delegate }), (basic) => {
+      basic.certs = [...Array.from({ length: others }, () => beside), ...basic.certs!]
+    })
+    const check = () => checkStaple(der, issued, Date.now())
+    if (problem === null) expect(check().nextUpdateMs).toBeGreaterThan(Date.now())
+    else expect(check).toThrow(problem)
+  })
+
+  test("of a hundred others' certificates takes no more work for ours than one", (t) => {
+    const counted = (copies: number): number => {
+      const der = bent(answer(t, { of: other }), ({ tbsResponseData }) => {
+        tbsResponseData.responses = Array.from({ length: copies }, () => tbsResponseData.responses[0]!)
+      })
+      let looks = 0
+      const counting = {
+        leaf: issued.leaf,
+        get issuer() {
+          looks++
+          return issued.issuer
+        },
+      }
+      expect(() => checkStaple(der, counting, Date.now())).toThrow("the answer is not of this certificate")
+      return looks
+    }
+    expect(counted(100)).toBe(counted(1))
+  })
+
   test("of which an octet is another is not, or says the same", (t) => {
     const der = answer(t)
     const whole = checkStaple(der, issued, Date.now())
     const outcomes = Array.from({ length: der.length / 5 }, (_, index) => {
-      const bent = Buffer.from(der)
-      bent[index * 5]! ^= 1
+      const changed = Buffer.from(der)
+      changed[index * 5]! ^= 1
       try {
-        return checkStaple(bent, issued, Date.now())
+        return checkStaple(changed, issued, Date.now())
       } catch {
         return null
       }
