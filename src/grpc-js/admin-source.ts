@@ -2,6 +2,7 @@ import { type ClientRequest, request } from "node:http"
 import type { Clock, Timer } from "../base/clock.ts"
 import type { Random } from "../base/random.ts"
 import type { Address } from "../config/address.ts"
+import { refuseUpgrade } from "../net/refuse-upgrade.ts"
 import { readSnapshot, type SnapshotListener, type SnapshotSource } from "./snapshot.ts"
 
 export interface AdminSourceOptions {
@@ -66,6 +67,7 @@ export class AdminSource implements SnapshotSource {
       this.#listener.onFailure(`${address.text}: ${reason}`)
       this.#again()
     }
+    refuseUpgrade(asked)
     asked.on("socket", (socket) => socket.unref())
     asked.on("timeout", () => over("it is silent"))
     asked.on("error", (error) => over(error.message))

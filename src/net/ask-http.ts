@@ -3,6 +3,7 @@ import type { Socket } from "node:net"
 import { octetText } from "../base/octet-text.ts"
 import { VERSION } from "../base/version.ts"
 import type { HealthAnswer } from "../config/health-match.ts"
+import { refuseUpgrade } from "./refuse-upgrade.ts"
 
 /** As NGINX Plus: what follows in a body is not looked at. */
 const BODY_OCTETS_MAX = 256 * 1024
@@ -22,6 +23,7 @@ export function askHttp(socket: Socket, { host, uri, wantsBody, onAnswer, onErro
   const headers = { host: writableHost(host), "user-agent": `sluice/${VERSION}`, connection: "close" }
   const asking = request({ createConnection: () => socket, method: "GET", path: uri, headers })
   asking.on("error", onError)
+  refuseUpgrade(asking)
   asking.on("response", (response) => {
     const pieces: Buffer[] = []
     let octets = 0

@@ -1,6 +1,7 @@
 import { Agent, type IncomingMessage, type RequestOptions, request as requestHttp } from "node:http"
 import { request as requestHttps, Agent as TlsAgent } from "node:https"
 import { errorReason } from "./error-reason.ts"
+import { refuseUpgrade } from "./refuse-upgrade.ts"
 
 /** How a control plane's API is reached: etcd's, Consul's, Kubernetes'. */
 export interface JsonClientOptions {
@@ -157,6 +158,7 @@ export class JsonClient {
     return new Promise((resolve, reject) => {
       const send = this.#url.protocol === "https:" ? requestHttps : requestHttp
       const request = send(options, (response) => resolve(response))
+      refuseUpgrade(request)
       request.on("timeout", () =>
         request.destroy(new JsonError(`${this.#url.host} said nothing for ${timeoutMs} ms`)),
       )

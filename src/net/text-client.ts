@@ -1,6 +1,7 @@
 import { type IncomingMessage, request as requestHttp } from "node:http"
 import { request as requestHttps } from "node:https"
 import { errorReason } from "./error-reason.ts"
+import { refuseUpgrade } from "./refuse-upgrade.ts"
 
 export interface TextClientOptions {
   /** `http:` or `https:`. */
@@ -54,6 +55,7 @@ export class TextClient {
     return new Promise((resolve, reject) => {
       const headers = { accept: this.#options.accept ?? "application/json" }
       const request = send(url, { signal, agent: false, headers, ...(ca !== undefined && { ca }) }, resolve)
+      refuseUpgrade(request)
       request.on("error", (error) => reject(new Error(errorReason(error))))
       request.end()
     })

@@ -2,6 +2,7 @@ import { request } from "node:http"
 import { adminAddress } from "../../config/admin-address.ts"
 import { readToken } from "../../control/admin/access.ts"
 import { type AdminPlace, foundPlaces } from "../../control/admin/admin-socket.ts"
+import { refuseUpgrade } from "../../net/refuse-upgrade.ts"
 
 /** Why a command cannot do what it should: one line, and the exit code. */
 export class CommandError extends Error {
@@ -84,6 +85,7 @@ export class AdminClient {
           reject(new CommandError([reason, ...problems].join("\n  "), status === 400 ? 2 : 1))
         })
       })
+      refuseUpgrade(asked)
       asked.on("timeout", () => asked.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)))
       asked.on("error", (error) => reject(this.#unreachable(error)))
       asked.end(body === undefined ? undefined : JSON.stringify(body))
