@@ -160,9 +160,9 @@ export class Balancer extends EventEmitter<BalancerEvents> {
         if (!this.#tcp.secured(socket, info))
           this.#clients.onTlsHandshakeDone(this.#listeners.findHttp(name), socket, info)
       },
-      onPlain: (name, socket, octets) => {
+      onPlain: (name, socket, octets, proxied) => {
         if (!this.#tcp.plain(socket))
-          this.#clients.acceptWithoutTls(this.#listeners.findHttp(name), socket, octets)
+          this.#clients.acceptWithoutTls(this.#listeners.findHttp(name), socket, octets, proxied)
       },
       onFailed: (counter) => this.counters.add(counterIds[counter]),
       stapling: {

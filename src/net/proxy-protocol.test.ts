@@ -30,6 +30,8 @@ describe("PROXY protocol", () => {
       52,
       { ...client, sourceAddress: "2001:db8::7", destinationAddress: "2001:db8::1" },
     ],
+    ["version 2, a datagram of IPv4", v2("2112000cc0000207c63364019c4001bb"), 28, null],
+    ["version 2, a Unix socket", v2(`213100d8${"78".repeat(216)}`), 232, null],
     ["version 2, LOCAL: a health check of the proxy's own", v2("20000000"), 16, null],
   ] as const)("%s", ([, octets, length, proxied]) => {
     expect(readProxyHeader(octets)).toEqual({ octets: length, proxied })
@@ -45,6 +47,8 @@ describe("PROXY protocol", () => {
     ["no ports", v1("PROXY TCP4 192.0.2.7 198.51.100.1\r\n")],
     ["a source that is no address", v1("PROXY TCP4 \0 198.51.100.1 1 2\r\n")],
     ["a destination of another family", v1("PROXY TCP6 2001:db8::7 198.51.100.1 1 2\r\n")],
+    ["words behind the ports", v1("PROXY TCP4 192.0.2.7 198.51.100.1 1 2 3\r\n")],
+    ["a zone", v1("PROXY TCP6 fe80::1%eth0 fe80::2 1 2\r\n")],
     ["an unknown family", v1("PROXY UDP4 192.0.2.7 198.51.100.1 1 2\r\n")],
     ["version 3", v2("31110000")],
     ["an unknown command", v2("22110000")],

@@ -14,6 +14,8 @@ const V2_OCTETS_MAX = 4096
 const V1_START = Buffer.from("PROXY ", "latin1")
 const V2_SIGNATURE = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1")
 const V2_HEAD_OCTETS = 16
+/** The transport of a connection. Of datagrams nothing is taken over, as in nginx. */
+const STREAM = 1
 
 /**
  * Reads a PROXY protocol header, version 1 or 2, at the start of `octets`. Null: more has to come. `false`: it is none.
@@ -34,19 +36,25 @@ function startsAs(octets: Buffer, start: Buffer): boolean {
 function readVersion1(octets: Buffer): ProxyHeader | null | false {
   const end = octets.subarray(0, V1_OCTETS_MAX).indexOf("\r\n")
   if (end < 0) return octets.length < V1_OCTETS_MAX ? null : false
-  const [, family, sourceAddress, destinationAddress, sourcePort, destinationPort] = octets
+  const [, family, sourceAddress, destinationAddress, sourcePort, destinationPort, ...more] = octets
     .toString("latin1", 0, end)
     .split(" ")
   if (family === "UNKNOWN") return { octets: end + 2, proxied: null }
   if (family !== "TCP4" && family !== "TCP6") return false
   const source = readPort(sourcePort)
   const destination = readPort(destinationPort)
-  const isAddress = family === "TCP4" ? isIPv4 : isIPv6
+  const isAddress = family === "TCP4" ? isIPv4 : isIPv6WithoutZone
   if (sourceAddress === undefined || destinationAddress === undefined || source < 0 || destination < 0)
     return false
+  if (more.length > 0) return false
   if (!isAddress(sourceAddress) || !isAddress(destinationAddress)) return false
   const proxied = { sourceAddress, sourcePort: source, destinationAddress, destinationPort: destination }
   return { octets: end + 2, proxied }
+}
+
+/** A zone is of the machine that says it. */
+function isIPv6WithoutZone(text: string): boolean {
+  return isIPv6(text) && !text.includes("%")
 }
 
 function readPort(text: string | undefined): number {
@@ -66,7 +74,8 @@ function readVersion2(octets: Buffer): ProxyHeader | null | false {
   const isProxied = command === 1
   const family = octets[13]! >> 4
   const addressOctets = family === 1 ? 4 : family === 2 ? 16 : 0
-  if (!isProxied || addressOctets === 0) return { octets: end, proxied: null }
+  const isStream = (octets[13]! & 0xf) === STREAM
+  if (!isProxied || !isStream || addressOctets === 0) return { octets: end, proxied: null }
   if (length < addressOctets * 2 + 4) return false
   const portsAt = V2_HEAD_OCTETS + addressOctets * 2
   const proxied = {

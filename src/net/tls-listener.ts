@@ -7,7 +7,7 @@ import { ServerNames } from "../base/server-names.ts"
 import { Tags } from "../base/tags.ts"
 import type { ClientCertificates, ListenerTlsConfig } from "../config/model.ts"
 import type { Log } from "../log/logger.ts"
-import type { TlsInfo } from "../record/record.ts"
+import type { ProxiedConnection, TlsInfo } from "../record/record.ts"
 import { Regex } from "../regex/regex.ts"
 import { errorReason } from "./error-reason.ts"
 import { ClientStatuses } from "./ocsp/client-statuses.ts"
@@ -38,8 +38,8 @@ export interface TlsListenerOptions {
   files: TlsFileWatch
   log: Log
   onSecured(socket: TLSSocket, info: TlsInfo): void
-  /** A client spoke HTTP without TLS; `octets` are the first of it. */
-  onPlain(socket: Socket, octets: Buffer): void
+  /** A client spoke HTTP without TLS; `octets` are the first of it, `proxied` is what a proxy has said of it. */
+  onPlain(socket: Socket, octets: Buffer, proxied: ProxiedConnection | null): void
   onFailed(cause: "handshake_timeout" | "handshake_failed"): void
   /** Of an OCSP responder's answer, and who counts what is over them. */
   readonly stapling: Omit<StapleContext, "clock" | "log"> & { readonly statusesMax: number }
@@ -117,9 +117,9 @@ export class TlsListener implements HandshakeOwner {
     this.#material!.server.emit("connection", raw)
   }
 
-  onPlain(handshake: TlsHandshake, octets: Buffer): void {
-    this.#handshakes.delete(handshake.raw)
-    this.#guard(handshake.raw, () => this.#options.onPlain(handshake.raw, octets))
+  onPlain({ raw, proxied }: TlsHandshake, octets: Buffer): void {
+    this.#handshakes.delete(raw)
+    this.#guard(raw, () => this.#options.onPlain(raw, octets, proxied))
   }
 
   onGone(handshake: TlsHandshake): void {

@@ -4,7 +4,7 @@ import type { Clock } from "../base/clock.ts"
 import type { ListenerTlsConfig } from "../config/model.ts"
 import type { UpstreamTlsConfig } from "../config/shared-model.ts"
 import type { Log } from "../log/logger.ts"
-import type { TlsInfo } from "../record/record.ts"
+import type { ProxiedConnection, TlsInfo } from "../record/record.ts"
 import { type CertificatePaths, NO_CERTIFICATE_PATHS } from "./said-certificates.ts"
 import { TlsFileWatch } from "./tls-file-watch.ts"
 import { TlsListener, type TlsListenerOptions } from "./tls-listener.ts"
@@ -16,7 +16,7 @@ export interface TlsStoreOptions {
   log: Log
   /** A client of the listener `name` has been through its handshake. */
   onSecured(name: string, socket: TLSSocket, info: TlsInfo): void
-  onPlain(name: string, socket: Socket, octets: Buffer): void
+  onPlain(name: string, socket: Socket, octets: Buffer, proxied: ProxiedConnection | null): void
   onFailed: TlsListenerOptions["onFailed"]
   stapling: TlsListenerOptions["stapling"]
   onBug: TlsListenerOptions["onBug"]
@@ -49,7 +49,7 @@ export class TlsStore {
           log,
           files: this.#files,
           onSecured: secured,
-          onPlain: (socket, octets) => onPlain(name, socket, octets),
+          onPlain: (socket, octets, proxied) => onPlain(name, socket, octets, proxied),
           onFailed,
           onBug,
           stapling,

@@ -6,7 +6,7 @@ import { Tags } from "../../base/tags.ts"
 import type { Link, LinkUser } from "../../net/link.ts"
 import type { OnOctets } from "../../net/shared-read.ts"
 import { readShared } from "../../net/shared-read.ts"
-import type { ConnectionRecord, TlsInfo } from "../../record/record.ts"
+import type { ConnectionRecord, ProxiedConnection, TlsInfo } from "../../record/record.ts"
 import type { PacedStream } from "../pacing/pacer.ts"
 import type { ClientConnection } from "./client-connection.ts"
 import { ConnectionAges } from "./connection-ages.ts"
@@ -171,22 +171,24 @@ export class Clients {
     this.#endHandshake(raw)
   }
 
-  /** A client that speaks HTTP without TLS on a listener with TLS: it is told so. */
-  acceptWithoutTls(open: OpenListener | undefined, socket: Socket, octets: Buffer): void {
+  /** A client that speaks HTTP without TLS on a listener with TLS: it is told so. `proxied`: what a proxy has said of it. */
+  acceptWithoutTls(
+    open: OpenListener | undefined,
+    socket: Socket,
+    octets: Buffer,
+    proxied: ProxiedConnection | null = null,
+  ): void {
     const listener = this.handshakes.get(socket) ?? open
     if (listener === undefined) socket.destroy()
     else {
-      const link = this.#serve(refusingPlain(listener), socket, null, null, this.#passed.get(socket))
+      const link = this.#serve(refusingPlain(listener), socket, null, null, this.#passed.get(socket), proxied)
       link.received(octets, 0, octets.length)
       readShared(socket, (more, length) => link.received(more, 0, length), link)
     }
     this.#endHandshake(socket)
   }
 
-  /**
-   * A client of a listener with TLS: `onTlsHandshakeDone`, `acceptWithoutTls` or the end of its socket follows. False: as
-   * `admit`.
-   */
+  /** With TLS: `onTlsHandshakeDone`, `acceptWithoutTls` or the end of its socket follows. False: as `admit`. */
   admitHandshake(listener: OpenListener, socket: Socket): boolean {
     if (!this.admit(socket)) return false
     this.handshakes.set(socket, listener)
@@ -250,11 +252,13 @@ export class Clients {
     protocol: SpokenProtocol | null,
     tls: TlsInfo | null,
     passed?: PassedClient,
+    proxied: ProxiedConnection | null = null,
   ): Link {
     const link = this.#options.link(socket)
     const nowMs = this.#options.context.clock.now()
     const id = this.#options.nextConnectionId()
     const record = connectionRecord(id, nowMs, listener.config, socket, tls, null, passed)
+    record.proxied ??= proxied
     const connection = this.#openConnection(listener, record, link, protocol, nowMs)
     this.connections.add(connection)
     this.#ages.opened(record, listener.config, nowMs)
