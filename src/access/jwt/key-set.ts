@@ -38,6 +38,7 @@ export class Key {
     if (typeof alg !== "string" || !takesAlgorithm(kty, crv, alg)) return false
     if (jwk.alg !== undefined && jwk.alg !== alg) return false
     if (jwk.use !== undefined && jwk.use !== use) return false
+    if (Array.isArray(jwk.key_ops) && !jwk.key_ops.some((one) => OPERATIONS[use].includes(one))) return false
     return kid === undefined || jwk.kid === kid
   }
 
@@ -50,6 +51,12 @@ export class Key {
     }
     return imported
   }
+}
+
+/** What `key_ops` must say (RFC 7517 §4.3) of a key that verifies, or decrypts. Who verifies by a secret could sign. */
+const OPERATIONS: Readonly<Record<"sig" | "enc", readonly string[]>> = {
+  sig: ["verify", "sign"],
+  enc: ["decrypt", "unwrapKey", "deriveKey", "deriveBits"],
 }
 
 const CURVES: Readonly<Record<string, string>> = { ES256: "P-256", ES384: "P-384", ES512: "P-521" }
