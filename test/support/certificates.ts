@@ -81,15 +81,20 @@ export class Certificate {
   }
 
   /** The list of what it has revoked, PEM. */
-  async revocationList(...revoked: Certificate[]): Promise<string> {
+  revocationList(...revoked: Certificate[]): Promise<string> {
+    return this.revocationListOf(revoked.map(({ pem }) => new X509Certificate(pem).serialNumber))
+  }
+
+  /** The list of these serial numbers, hexadecimal, PEM; days from now on which it begins and ends. */
+  async revocationListOf(serials: readonly string[], fromDay = -1, untilDay = 1): Promise<string> {
     const crl = await X509CrlGenerator.create({
       issuer: this.#subject,
-      thisUpdate: new Date(Date.now() - DAY_MS),
-      nextUpdate: new Date(Date.now() + DAY_MS),
+      thisUpdate: new Date(Date.now() + fromDay * DAY_MS),
+      nextUpdate: new Date(Date.now() + untilDay * DAY_MS),
       signingAlgorithm: { ...this.#pair.privateKey.algorithm, hash: "SHA-256" } as webcrypto.EcdsaParams,
       signingKey: this.#pair.privateKey,
-      entries: revoked.map(({ pem }) => ({
-        serialNumber: new X509Certificate(pem).serialNumber,
+      entries: serials.map((serialNumber) => ({
+        serialNumber,
         revocationDate: new Date(Date.now() - DAY_MS),
       })),
     })
