@@ -44,7 +44,8 @@ interface KnownHead {
 
 /**
  * Reads start line and fields of one message after the other, as octets come. A line is judged once its end is there.
- * Strict: lines end by CRLF, no space before a colon, no folded lines, no control characters in values.
+ * Strict: lines end by CRLF, no space before a colon, no folded lines, no control characters in values, and beside a length
+ * or a transfer coding no tabs, which other parsers take for a part of it.
  *
  * Source: RFC 9112 §2.2, §5; RFC 9110 §5.5, §5.6.2.
  */
@@ -178,6 +179,11 @@ export class HeadReader {
     while (from < to && isBlank(lines.charCodeAt(from))) from++
     while (to > from && isBlank(lines.charCodeAt(to - 1))) to--
     const name = lines.slice(start, colon)
+    if (to < end || from !== colon + 2 || lines.charCodeAt(colon + 1) === TAB) {
+      const beside = lines.slice(colon + 1, from) + lines.slice(to, end)
+      if (beside.includes("\t") && /^(content-length|transfer-encoding)$/i.test(name))
+        return this.#malformed(`the value of ${name} has a tab beside it`)
+    }
     const wrong = wrongOctet(lines, from, to)
     if (wrong >= 0) return this.#malformed(`the value of ${name} has octet 0x${wrong.toString(16)}`)
     const { fieldsMax } = this.#options.bounds
