@@ -179,3 +179,30 @@ describe("no caller gets in where the server of keys", () => {
     for (const secret of [SECRET, token.slice(-20), issuer.jwk.x!]) expect(said).not.toContain(secret)
   })
 })
+
+describe("no caller gets in where, asked through a location, it", () => {
+  test.for(Object.entries(USELESS))("%s", async ([, answer], t) => {
+    const bad = await serverOf(t, answer)
+    const logs = new LogLines()
+    const bed = await TestBed.start(t, {
+      log: logs.log,
+      config: (addresses) => ({
+        clusters: { test: addresses, keys: [new URL(bad.own.url).host] },
+        routes: [
+          { prefix: "/test.Echo/Unary", cluster: "test", access: { jwt: { keys: [{ request: "/keys" }] } } },
+          { prefix: "/", cluster: "test" },
+          { exact: "/keys", internal: true, proxy: { cluster: "keys", path: "/jwks.json" } },
+        ],
+        limits: { subrequestTimeoutMs: 300 },
+      }),
+    })
+    const token = await issuer.sign({ sub: "a" })
+    const asked = bed.client().unary(Buffer.from("x"), bearing(token))
+    const chat = bed.client().chat()
+    chat.on("data", () => {}).end(Buffer.from("x"))
+    expect((await statusOf(chat)).code).toBe(OK)
+    const { code, details } = await asked
+    expect([code, details]).toEqual(NONE)
+    expect(JSON.stringify(logs.lines)).not.toContain(token.slice(-20))
+  })
+})
