@@ -129,6 +129,49 @@ test.skipIf(!hasNginx)("a call without a host is let in as its own server says",
     }
 })
 
+/** The status, and what the server that answers adds. */
+async function askRaw(path: string, servername: string, request: string): Promise<string[]> {
+  const socket = connect({ path, servername, rejectUnauthorized: false })
+  socket.on("error", () => {})
+  socket.end(request)
+  const answer = await text(socket)
+  return [/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? "none", /^X-Server: (\w+)/im.exec(answer)?.[1] ?? "none"]
+}
+
+test.skipIf(!hasNginx)("a request that is refused is one of the server that was said so far", async (t) => {
+  const beside = new BesideNginx(t)
+  const server = await (await Certificate.root("CN=Root")).issue({ names: ["a.test"] })
+  writeFileSync(join(beside.directory, "server.pem"), server.pem)
+  writeFileSync(join(beside.directory, "server.key"), server.key)
+  const http = `ssl_certificate server.pem; ssl_certificate_key server.key;
+    server { listen SOCKET ssl; server_name first.test; add_header X-Server first always; return 200; }
+    server { listen SOCKET ssl; server_name said.test; add_header X-Server said always; return 200; }
+    server { listen SOCKET ssl; server_name asked.test; add_header X-Server asked always; return 200; }`
+  await beside.startNginx(t, http)
+  await beside.startSluice(http)
+  const paths = ["/a/../../b", "/%4", "a", "http://asked.test/../b"]
+  const requests = [
+    ...paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: asked.test\r\n\r\n`),
+    "GET / HTTP/1.1\r\nHost: asked.test\r\nbad\u0001: 1\r\n\r\n",
+    "GET / HTTP/1.1\r\nbad\u0001: 1\r\nHost: asked.test\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: asked.test\r\nHost: asked.test\r\n\r\n",
+    "GET / HTTP/1.1\r\nX: 1\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: asked.test\r\nContent-Length: x\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: asked.test\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    `GET / HTTP/1.1\r\nHost: asked.test\r\nX: ${"x".repeat(40_000)}\r\n\r\n`,
+    `GET / HTTP/1.1\r\nX: ${"x".repeat(40_000)}\r\nHost: asked.test\r\n\r\n`,
+    `GET /${"x".repeat(40_000)} HTTP/1.1\r\nHost: asked.test\r\n\r\n`,
+  ]
+  for (const servername of ["", "said.test", "unknown.test"])
+    for (const request of requests) {
+      const [theirs, ours] = await Promise.all(
+        ["nginx", "sluice"].map((name) => askRaw(join(beside.directory, name), servername, request)),
+      )
+      const what = request.slice(0, 90)
+      expect.soft([servername, what, ...ours!]).toEqual([servername, what, ...theirs!])
+    }
+})
+
 test.skipIf(!hasNginx)("ssl_password_file opens the key, whichever of its lines does", async (t) => {
   const beside = new BesideNginx(t)
   const server = await (await Certificate.root("CN=Root")).issue({ names: ["a.test"] })

@@ -158,8 +158,7 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
     record.protocol = line.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1"
     const request = readHttp1Request(line, fields)
     const found = "reason" in request ? this.#malformed(request) : this.#findRoute(request)
-    if ("reason" in request || "reason" in found)
-      return this.#refuse(line, fieldOf(fields, "content-type"), found as Refusal)
+    if ("reason" in request || "reason" in found) return this.#refuse(line, fields, found as HeadRefusal)
     const { head, route } = found
     this.#headSinceMs = -1
     if (request.upgrade !== null) return this.#http1.onUpgrade({ connection: this, request, head, route })
@@ -170,17 +169,18 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
   }
 
   /** Says where a request goes, or why it is refused. */
-  #findRoute(request: Http1Request): { head: RequestHead; route: Route } | Refusal {
+  #findRoute(request: Http1Request): { head: RequestHead; route: Route } | HeadRefusal {
     if (request.method === "CONNECT") return { status: 405, reason: "CONNECT is not served" }
     const head = readHttp1Head(request, this.#scheme)
-    if (typeof head === "string") return this.#malformed({ status: 400, reason: head })
+    if (typeof head === "string")
+      return this.#malformed({ status: 400, reason: head, isOfLine: !IS_TARGET.test(request.target) })
     const route = this.options.openListener.router.match(head.authority, head.path)
     if (route !== null) return { head, route }
     this.onLimit("path_refused")
-    return { status: 400, reason: "the path has no meaning" }
+    return { status: 400, reason: "the path has no meaning", isOfLine: true }
   }
 
-  #malformed(refusal: Refusal): Refusal {
+  #malformed(refusal: HeadRefusal): HeadRefusal {
     if (refusal.status === 400) this.onLimit("header_malformed")
     return refusal
   }
@@ -190,10 +190,16 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
     this.record.requests++
     this.onLimit(FAULT_COUNTERS[kind])
     this.#logOnce.warn("fault", FAULT_MESSAGE, { reason })
+    const isWithinLine = "status" in line
+    const tooLarge = isWithinLine ? TARGET_TOO_LONG : HEAD_TOO_LARGE
+    const status = kind !== "malformed" ? tooLarge : isWithinLine ? line.status : 400
+    const refusal = {
+      status,
+      reason: `not a request of HTTP/1.1: ${reason}`,
+      isOfLine: !fields.includes("host"),
+    }
     // Of one with too many fields it is known what it asks for.
-    const contentType = kind === "too_many_fields" ? fieldOf(fields, "content-type") : undefined
-    const status = kind !== "malformed" ? HEAD_TOO_LARGE : "status" in line ? line.status : 400
-    this.#refuse(line, contentType, { status, reason: `not a request of HTTP/1.1: ${reason}` })
+    this.#refuse(line, fields, refusal, kind === "too_many_fields")
   }
 
   onBody(octets: Buffer, start: number, end: number, isEnd: boolean): void {
@@ -252,16 +258,22 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
     if (!stream.isClosed) stream.begin()
   }
 
-  /** Answers a request that goes nowhere, and closes. */
+  /**
+   * Answers a request that goes nowhere, and closes. As in nginx it is one of the server that its host names, and before
+   * that is read, of the one that the client said by SNI.
+   */
   #refuse(
     { method, target, minorVersion = 0 }: { method: string; target: string; minorVersion?: 0 | 1 },
-    contentType: string | undefined,
-    { status, reason }: Refusal,
+    fields: readonly string[],
+    { status, reason, isOfLine = false }: HeadRefusal,
+    isTypeKnown = true,
   ): void {
     this.#headSinceMs = -1
     this.#input.stop()
+    const contentType = isTypeKnown ? fieldOf(fields, "content-type") : undefined
     const head = headOfMalformed(method, target, this.#scheme, contentType)
-    const fallback = this.openListener.router.fallback(head.authority)
+    const host = isOfLine ? this.record.tls?.serverName : fieldOf(fields, "host")
+    const fallback = this.openListener.router.fallback(host ?? "")
     const what = { ...failure("bad_request", reason, true), httpStatus: status, grpcStatus: -1 }
     const answered = { method, minorVersion, contentType, ...NOT_READ }
     this.serve(this.#http1.openCall, head, withFailure(fallback, what), answered, true)
@@ -327,7 +339,7 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
       if (nowMs - this.#headSinceMs <= headerTimeoutMsOf(listener, context.limits)) return
       this.onLimit("header_block_timeout")
       this.record.requests++
-      this.#refuse(NO_LINE, undefined, { status: 408, reason: "the head did not end in time" })
+      this.#refuse(NO_LINE, [], { status: 408, reason: "the head did not end in time", isOfLine: true })
     } else if (this.record.requests === 0) {
       // As before any protocol is known: a client that says nothing is not waited for as one that has asked something.
       if (nowMs - sinceMs <= context.limits.prefaceTimeoutMs) return
@@ -411,12 +423,20 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
   }
 }
 
+interface HeadRefusal extends Refusal {
+  /** No field was looked at. */
+  readonly isOfLine?: boolean
+}
+
+/** In origin form or absolute form. */
+const IS_TARGET = /^(?:\/|https?:\/\/)/i
 const FAULT_MESSAGE = "connection ended for the client's fault"
 const FAULT_COUNTERS: Readonly<Record<HeadFault["kind"], CounterName>> = {
   malformed: "header_malformed",
   too_large: "http1_head_too_large",
   too_many_fields: "header_fields_exceeded",
 }
+const TARGET_TOO_LONG = 414
 /** nginx's own number, which `error_page` may name. */
 const HEAD_TOO_LARGE = 494
 const NO_LINE = { method: "", target: "" }
