@@ -41,6 +41,8 @@ export interface StreamRecord {
   responseTrailers: HeaderList | null
   /** One per endpoint tried, in order: gRPC's word for what the relay calls a leg. */
   readonly attempts: readonly AttemptRecord[]
+  /** How many of them variables tell of; null: all. An endpoint is not among them while it is asked, as in nginx. */
+  readonly attemptsTold: number | null
   /** How often the call was re-opened on another endpoint while the client's stream went on. */
   resumes: number
   /** Null: of a route without continuity. */

@@ -35,6 +35,7 @@ export class NewStreamRecord implements StreamRecord {
   responseHeaders: HeaderList | null = null
   responseTrailers: HeaderList | null = null
   resumes = 0
+  attemptsTold: number | null = null
   continuity: ContinuityRecord | null = null
   state: RequestState | null = null
   trace: StreamTrace | null = null

@@ -16,10 +16,11 @@ function ofHello(read: (hello: ClientHello) => string): Variable {
 export function perTry(
   entry: (attempt: AttemptRecord) => string,
 ): (record: StreamRecord) => string | undefined {
-  return ({ attempts }) => {
-    if (attempts.length === 0) return undefined
+  return ({ attempts, attemptsTold }) => {
+    const length = Math.min(attempts.length, attemptsTold ?? attempts.length)
+    if (length === 0) return undefined
     let list = entry(attempts[0]!)
-    for (let i = 1; i < attempts.length; i++) list += `, ${entry(attempts[i]!)}`
+    for (let i = 1; i < length; i++) list += `, ${entry(attempts[i]!)}`
     return list
   }
 }

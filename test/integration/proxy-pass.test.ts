@@ -125,6 +125,23 @@ test("sets, removes and passes on fields as nginx does", async (t) => {
   expect(headers.te).toBeUndefined()
 })
 
+test("what a backend is sent does not tell of it, only of those asked before an error page", async (t) => {
+  const backend = await echo(t)
+  const fields = `proxy_set_header X-Address $upstream_addr; proxy_set_header X-Time $upstream_response_time;
+    proxy_set_header X-Status $upstream_status; proxy_pass http://127.0.0.1:${backend};`
+  const port = await run(
+    t,
+    `server { ${LISTEN} location / { ${fields} }
+       location /dead { proxy_pass http://127.0.0.1:1; error_page 502 = @page; } location @page { ${fields} } }`,
+  )
+  const seen = async (path: string): Promise<unknown> => {
+    const { headers } = JSON.parse((await get(port, path)).body)
+    return [headers["x-address"], headers["x-status"], typeof headers["x-time"]]
+  }
+  expect(await seen("/")).toEqual([undefined, undefined, "undefined"])
+  expect(await seen("/dead")).toEqual(["127.0.0.1:1", "502", "string"])
+})
+
 test("rewrites redirects and cookies, and hides what a backend says to nginx alone", async (t) => {
   const backend = await echo(t, {
     location: "http://inner/one",

@@ -31,6 +31,7 @@ export function streamRecord(
     responseHeaders: new HeaderList(["content-type", "application/grpc"]),
     responseTrailers: new HeaderList(["grpc-status", "0"]),
     attempts: [attemptRecord()],
+    attemptsTold: null,
     resumes: 0,
     continuity: null,
     state: null,

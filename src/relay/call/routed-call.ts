@@ -211,7 +211,10 @@ export abstract class RoutedCall implements RunningCall, RespondingCall {
     // Only the first time is the call's: later legs are asked for what the first came to.
     if (record.attemptCount === 1) route.meter?.headSent(leg.connectedMs - record.startMs)
     const asked = withChanges(record.head.list, record.state?.requestChanges, "request")
+    // nginx writes what it sends before it chooses who is asked.
+    record.attemptsTold = this.attemptsBefore
     const list = route.requestRewrite.apply(asked, record, context.env)
+    record.attemptsTold = null
     return route.trace === null ? list : route.trace.inject(list, record, leg)
   }
 
