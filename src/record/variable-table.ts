@@ -1,4 +1,5 @@
 import { stateOf } from "./request-state.ts"
+import { TCP_ONLY } from "./tcp-variables.ts"
 import { findVariable, type Variable } from "./variables.ts"
 
 /** Where templates find their variables. */
@@ -41,7 +42,9 @@ export class VariableTable implements VariableSource {
     const lower = name.toLowerCase()
     const before = this.#declared.get(lower)
     if (before === undefined && CHANGEABLE.has(lower)) return
-    const otherwise = before ?? findVariable(lower, this.#underscores) ?? (() => "")
+    // No request has what only `stream {}` knows.
+    const known = TCP_ONLY.has(lower) ? undefined : findVariable(lower, this.#underscores)
+    const otherwise = before ?? known ?? (() => "")
     this.#declared.set(lower, (record, env) => record.state?.values.get(lower) ?? otherwise(record, env))
   }
 

@@ -1,5 +1,6 @@
 /** `$variables` in values: which there are, and whether a value's are among them. */
 import { isAbsentVariable } from "../../record/absent-variables.ts"
+import { isOwnVariable } from "../../record/own-variables.ts"
 import { TCP_NAMES, TCP_ONLY } from "../../record/tcp-variables.ts"
 import { isKnownVariable, variableNames } from "../../record/variables.ts"
 import { didYouMean } from "../problem.ts"
@@ -68,9 +69,8 @@ const DECLARING_ELSEWHERE: ReadonlyMap<string, number> = new Map([
 /** Variables of nginx's that `set` may change. */
 const CHANGEABLE =
   /^(args|limit_rate|invalid_referer|memcached_key|proxy_host|proxy_port|msie|modern_browser|ancient_browser|ssl_\w+)$/
-/** Names that Sluice has given to what it knows of a call: a file may use them for something else. */
-const OURS =
-  /^(grpc_(status|message|messages_sent|messages_received)|stream_(resumes|event)|trace_id|continuity_(legs|gap|moves|move_cause))$/
+/** The same in `stream {}`. */
+const CHANGEABLE_IN_STREAM = /^ssl_(?!preread_)\w+$/
 
 /** What most files with WebSocket bring along, and parts of such files leave to the rest. */
 const USUAL_MAP = 'it is made by: map $http_upgrade $connection_upgrade { default upgrade; "" close; }'
@@ -112,8 +112,11 @@ export class Variables {
   /** Whether a file may give it a value of its own: not what nginx makes by itself, but for some. */
   isChangeable(name: string): boolean {
     const lower = name.toLowerCase()
-    if (this.#protocol === "tcp") return !TCP_NAMES.has(lower) && !isIn(NGINX_STREAM_VARIABLES, lower)
-    if (CHANGEABLE.test(lower) || OURS.test(lower)) return true
+    if (this.#protocol === "tcp")
+      return (
+        CHANGEABLE_IN_STREAM.test(lower) || (!TCP_NAMES.has(lower) && !isIn(NGINX_STREAM_VARIABLES, lower))
+      )
+    if (CHANGEABLE.test(lower) || isOwnVariable(lower)) return true
     return !FIXED.has(lower) && !NGINX_VARIABLES.has(lower) && !isAbsentVariable(lower)
   }
 
