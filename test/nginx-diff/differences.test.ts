@@ -69,6 +69,17 @@ test.each([
 })
 
 test.each([
+  ["error_page 503 =404 /page;", "14", "gRPC status"],
+  ["error_page 503 =404 /page;", "7", null],
+  ["error_page 503 = @page;", "14", "gRPC status"],
+  ["error_page 503 /page;", "14", null],
+  ["error_page 503 =405 /page;", "14", null],
+])("gRPC status: of a page of 404 by %s, %s", (written, grpcStatus, name) => {
+  const asked = probe(`server { location / { ${written} } }`)
+  expect(new Set(Object.values(namesOf(asked, page(404), ofGrpc(grpcStatus))))).toEqual(new Set([name]))
+})
+
+test.each([
   ["the plain HTTP request was sent", "13", "HTTP/2 to a port with TLS"],
   ["the plain HTTP request was sent", "2", null],
   ["no plain words", "13", null],
@@ -183,4 +194,25 @@ test("dollar sign: that of a redirect alone", () => {
   const names = (nginx: string, sluice: string) => namesOf(probe("server { }", []), to(nginx), to(sluice))
   expect(names("http://a/$b/", "http://a/%24b/")).toEqual({ "header location": "dollar sign" })
   expect(names("http://a/$b/", "http://a/%24c/")).toEqual({ "header location": null })
+})
+
+test.each<[what: string, headers: Pairs, theirs: Pairs, ours: Pairs, name: string | null]>([
+  ["no one asked for it", [], [["upgrade", "websocket"]], [], "HTTP/1.1 upstream"],
+  ["the client did", [["upgrade", "websocket"]], [["upgrade", "websocket"]], [], null],
+  ["it is sent of Sluice's own", [], [], [["upgrade", "websocket"]], null],
+])("HTTP/1.1 upstream, Upgrade: %s", (_, headers, theirs, ours, name) => {
+  const asked = probe("server { }", headers)
+  const answered = (fields: Pairs): Outcome => outcome(200, {}, seen("a", { headers: fields }))
+  expect(namesOf(asked, answered(theirs), answered(ours))).toEqual({ "seen upgrade": name })
+})
+
+test.each<[upstreams: string, nginx: number, sluice: number, name: string | null]>([
+  ["grpc_pass grpc://u; } location /b { proxy_pass http://u;", 1, 2, "one upstream, two protocols"],
+  ["grpc_pass grpc://u; } location /b { proxy_pass http://u;", 2, 1, null],
+  ["grpc_pass grpc://u; } location /b { proxy_pass http://v;", 1, 2, null],
+])("one upstream, two protocols, several requests at once: %s %i %i", (inner, nginx, sluice, name) => {
+  const asked = { ...probe(`server { location / { ${inner} } }`, []), raw: "GET / HTTP/1.1\r\n\r\n" }
+  const answered = (count: number): Outcome =>
+    outcome(200, {}, ...Array.from({ length: count }, () => seen("a")))
+  expect(namesOf(asked, answered(nginx), answered(sluice))).toEqual({ seen: name })
 })
