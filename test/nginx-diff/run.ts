@@ -93,7 +93,8 @@ async function compareOn(shape: Shape, probes: Probe[], directory: string, stubs
 
 /** What was sent is the same, and where to is not. */
 function isOfTurn({ what }: Mismatch, nginx: Outcome, sluice: Outcome): boolean {
-  const [one, other] = [nginx.seen[0], sluice.seen[0]]
+  // Of several that were tried, the last has answered.
+  const [one, other] = [nginx.seen.at(-1), sluice.seen.at(-1)]
   if (one === undefined || other === undefined || one.backend === other.backend) return false
   return (
     what === "seen backend" ||
