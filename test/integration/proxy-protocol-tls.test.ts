@@ -96,7 +96,12 @@ const REFUSED: Record<string, Buffer> = {
   "two octets of v2, then others": Buffer.from("0d0a1603", "hex"),
 }
 
-async function start(t: TestContext, clock?: ManualClock) {
+const TEXT = "$proxy_protocol_addr:$proxy_protocol_port"
+
+async function start(
+  t: TestContext,
+  { clock, protocol = "http" }: { clock?: ManualClock; protocol?: "http" | "tcp" } = {},
+) {
   const logs = new LogLines()
   const files = new CertificateFiles(t)
   const balancer = createBalancer(
@@ -104,10 +109,13 @@ async function start(t: TestContext, clock?: ManualClock) {
       listeners: {
         address: "127.0.0.1:0",
         proxyProtocol: true,
+        protocol,
         tls: { certificates: [files.pair("server", certificate)] },
       },
       clusters: {},
-      routes: [{ return: { text: "$proxy_protocol_addr:$proxy_protocol_port" } }],
+      ...(protocol === "tcp"
+        ? { tcp: { servers: [{ return: TEXT }] } }
+        : { routes: [{ return: { text: TEXT } }] }),
     },
     { log: logs.log, ...(clock !== undefined && { clock }) },
   )
@@ -166,6 +174,34 @@ describe("a header is taken, in one segment with the ClientHello and octet by oc
   })
 })
 
+describe("a header is taken before connections that are relayed as they are:", () => {
+  test.for(Object.entries(TAKEN))("%s", async ([, [header, who]], t) => {
+    const { open } = await start(t, { protocol: "tcp" })
+    for (const isCut of [false, header.length < 1000]) {
+      let text = ""
+      const secure = behind(await open(), header, isCut)
+      secure.on("data", (chunk: Buffer) => (text += chunk))
+      await once(secure, "close")
+      expect(text).toBe(who)
+    }
+  })
+})
+
+describe("connections that are relayed as they are do not begin behind", () => {
+  test.for(Object.entries(REFUSED))("%s", async ([, octets], t) => {
+    const { open } = await start(t, { protocol: "tcp" })
+    for (const isCut of [false, true]) {
+      const socket = await open()
+      let came = 0
+      socket.on("data", ({ length }: Buffer) => (came += length))
+      const closed = once(socket, "close")
+      behind(socket, octets, isCut)
+      await closed
+      expect(came).toBe(0)
+    }
+  })
+})
+
 describe("no handshake begins behind", () => {
   test.for(Object.entries(REFUSED))("%s", async ([, octets], t) => {
     const { open, balancer, logs } = await start(t)
@@ -200,7 +236,7 @@ test.for([
   "a client that sends %s has the time of a handshake, while others get in",
   async ([, octets], t) => {
     const clock = new ManualClock()
-    const { open, balancer, logs } = await start(t, clock)
+    const { open, balancer, logs } = await start(t, { clock })
     const socket = await open()
     const closed = once(socket.resume(), "close")
     socket.write(octets)
