@@ -195,8 +195,8 @@ export class TcpSession extends SessionStream implements PhasedSession, PrereadO
     this.record.responseOctets = text.length
     this.record.status = OK
     this.#within(this.#server.settings.idleTimeoutMs, () => this.#socket.destroy())
-    this.#socket.end(text)
-    this.#socket.destroySoon()
+    // Ended in the turn of its handshake, Node's TLS leaves out close_notify: to the client, the text was cut off.
+    this.#socket.write(text, () => setImmediate(() => this.#socket.destroySoon()))
   }
 
   // ---- Another listener ------------------------------------------------------------------------------------------
