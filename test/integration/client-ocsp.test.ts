@@ -6,6 +6,7 @@ import { Certificate, CertificateFiles } from "../support/certificates.ts"
 import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
 import { LogLines } from "../support/log-lines.ts"
+import { ManualClock } from "../support/manual-clock.ts"
 import { hasOpenssl, ocspAnswer, ocspResponder } from "../support/ocsp.ts"
 import { RawConnection } from "../support/raw-connection.ts"
 import { TestBed } from "../support/test-bed.ts"
@@ -30,15 +31,20 @@ async function start(
   {
     limits = {},
     ca = root.pem,
+    clock,
     ...tls
-  }: Partial<ListenerTls> & Pick<SluiceYaml, "limits"> & { ca?: string } = {},
+  }: Partial<ListenerTls> & Pick<SluiceYaml, "limits"> & { ca?: string; clock?: ManualClock } = {},
 ) {
   const files = new CertificateFiles(t)
   const logs = new LogLines()
   const certificates = [files.pair("server", server)]
   const own = { certificates, clientCa: files.write("ca.pem", ca), verifyClient: "on" as const, ...tls }
   const listeners = [{ address: "127.0.0.1:0", tls: { ...own, clientOcsp } }]
-  const bed = await TestBed.start(t, { log: logs.log, config: { listeners, limits } })
+  const bed = await TestBed.start(t, {
+    log: logs.log,
+    ...(clock !== undefined && { clock }),
+    config: { listeners, limits },
+  })
   const told = async ({ key, pem }: Certificate = client) => {
     const credentials = grpc.credentials.createSsl(Buffer.from(root.pem), Buffer.from(key), Buffer.from(pem))
     const asking = bed.client({ "grpc.ssl_target_name_override": "chat.test" }, credentials)
@@ -56,6 +62,26 @@ describe.skipIf(!hasOpenssl)("a client", () => {
     const { told, bed } = await start(t, { check: "chain", responder: url })
     expect([await told(), await told(), asked()]).toEqual([[OK, "OK"], [OK, "OK"], 1])
     expect(bed.records.map(({ connection }) => connection.tls!.clientVerify)).toEqual(["SUCCESS", "SUCCESS"])
+  })
+
+  test("is asked after again when the clock was set back behind the last answer, or past its time", async (t) => {
+    let skewMs = 0
+    const clock = new (class extends ManualClock {
+      override wallMs(): number {
+        return Date.now() + skewMs
+      }
+    })()
+    const { url, asked } = await ocspResponder(t, (request) =>
+      ocspAnswer(t, { authority: root, certificate: client, request }),
+    )
+    const { told } = await start(t, { check: "leaf", responder: url }, { clock })
+    const counts: number[] = []
+    for (const skew of [0, 60_000, 0, -60_000, 0, 3_700_000]) {
+      skewMs = skew
+      expect(await told()).toEqual([OK, "OK"])
+      counts.push(asked())
+    }
+    expect(counts).toEqual([1, 1, 1, 2, 2, 3])
   })
 
   test("that is revoked does not, and no backend hears of it", async (t) => {

@@ -21,11 +21,18 @@ export interface ClientStatusesOptions extends Omit<StapleContext, "clock"> {
 /** Nginx's words, as `$ssl_client_verify` has them behind `FAILED:`. */
 type Fault = "certificate revoked" | "certificate status request failed"
 
+/** Of the time of day: a clock that was set back behind it makes nothing last longer. */
+interface Known {
+  readonly fault: Fault | null
+  readonly fromMs: number
+  readonly untilMs: number
+}
+
 /** Asks the authorities of clients' certificates by OCSP whether these have been revoked. nginx: `ssl_ocsp`. */
 export class ClientStatuses {
   readonly #options: ClientStatusesOptions
   /** By certificate, the one used longest ago first. */
-  readonly #known = new Map<string, { readonly fault: Fault | null; readonly untilMs: number }>()
+  readonly #known = new Map<string, Known>()
   /** Asked right now. */
   readonly #asked = new Map<string, Promise<Fault | null>>()
 
@@ -52,7 +59,8 @@ export class ClientStatuses {
   #statusOf(issued: Issued): Promise<Fault | null> | Fault | null {
     const key = createHash("sha256").update(issued.leaf.raw).digest("base64")
     const known = this.#known.get(key)
-    if (known !== undefined && known.untilMs > this.#options.todayMs()) {
+    const todayMs = this.#options.todayMs()
+    if (known !== undefined && known.fromMs <= todayMs && todayMs < known.untilMs) {
       this.#known.delete(key)
       this.#known.set(key, known)
       return known.fault
@@ -85,7 +93,7 @@ export class ClientStatuses {
 
   #keep(key: string, fault: Fault | null, untilMs: number): void {
     this.#known.delete(key)
-    this.#known.set(key, { fault, untilMs })
+    this.#known.set(key, { fault, fromMs: this.#options.todayMs(), untilMs })
     if (this.#known.size <= this.#options.statusesMax) return
     this.#known.delete(this.#known.keys().next().value!)
     this.#options.onLimit("ocsp_forgotten")
