@@ -55,6 +55,7 @@ export class Bridges {
         bounds: { octetsMax: limits.http1HeadOctets, fieldsMax: limits.headerFieldsMax },
         startLineProblem: requestLineProblem,
         skipsEmptyLines: true,
+        remembersLast: true,
       },
       openCall: (record, stream, head, route) => new Call(context, record, stream, head, route),
       onUpgrade: (upgrade) => webSockets.upgrade(upgrade),

@@ -209,6 +209,24 @@ describe("a head that is the same as the last", () => {
     read("A 2\r\nx: 1\r\n")
   })
 
+  test("is not kept beyond 4 KiB, or once no other comes", () => {
+    const bounds = { octetsMax: 8192, fieldsMax: 4 }
+    const reader = new HeadReader({ bounds, startLineProblem: beginsWithA, remembersLast: true })
+    const read = (text: string): readonly string[] => {
+      reader.reset()
+      readIn([text], reader)
+      return reader.fields
+    }
+    const kept = `A\r\nx: ${"1".repeat(4096 - "A\r\nx: \r\n\r\n".length)}\r\n\r\n`
+    const fields = read(kept)
+    expect(read(kept)).toBe(fields)
+    const longer = kept.replace("x: ", "x: 1")
+    expect(read(longer)).not.toBe(read(longer))
+    expect(read(kept)).toBe(fields)
+    reader.forget()
+    expect(read(kept)).not.toBe(fields)
+  })
+
   test("gives others where none is remembered", () => {
     const read = reading(false)
     expect(read("A\r\nx: 1\r\n\r\n")).not.toBe(read("A\r\nx: 1\r\n\r\n"))

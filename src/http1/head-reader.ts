@@ -12,6 +12,7 @@ const UPPER = 2
  * would take many times what it is charged.
  */
 const PIECES_MAX = 64
+const REMEMBERED_OCTETS_MAX = 4096
 
 /** Why no more is read of a head. `reason`: one clause. */
 export interface HeadFault {
@@ -31,7 +32,10 @@ export interface HeadReaderOptions {
   readonly startLineProblem?: (line: string) => string | null
   /** Empty lines before a request are none of it: RFC 9112 §2.2. They count as octets of its head. */
   readonly skipsEmptyLines?: boolean
-  /** A head that comes in one piece and is the same as the one before is not judged again: it gives the very same `fields`. */
+  /**
+   * A head that comes in one piece and is the same as the one before is not judged again: it gives the very same `fields`.
+   * None of more than 4 KiB is kept for that, as much as HPACK keeps for a connection.
+   */
   readonly remembersLast?: boolean
 }
 
@@ -79,6 +83,11 @@ export class HeadReader {
     this.octets = 0
     this.#isAtStart = this.#options.startLineProblem !== undefined
     this.#partial = ""
+  }
+
+  /** No other head comes. */
+  forget(): void {
+    this.#last = null
   }
 
   /** Reads on. Returns where it stopped: at `end`, unless the head is whole or has a fault. */
@@ -150,8 +159,8 @@ export class HeadReader {
   #whole(lines: string): void {
     const { startLine, fields } = this
     this.isWhole = true
-    if (this.#options.remembersLast === true && this.octets === lines.length)
-      this.#last = { lines, startLine, fields }
+    if (this.#options.remembersLast !== true || lines.length > REMEMBERED_OCTETS_MAX) return
+    if (this.octets === lines.length) this.#last = { lines, startLine, fields }
   }
 
   #readLine(lines: string, start: number, end: number): void {

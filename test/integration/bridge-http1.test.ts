@@ -1,6 +1,7 @@
 import { once } from "node:events"
 import { connect } from "node:net"
 import { describe, expect, type TestContext, test } from "vitest"
+import { fromInput } from "../../src/config/yaml/normalize.ts"
 import type { SluiceYaml } from "../../src/config/yaml/schema.ts"
 import { eventually } from "../support/eventually.ts"
 import * as dsl from "../support/frame-dsl.ts"
@@ -435,6 +436,64 @@ describe("a connection", () => {
       () => `a status in ${JSON.stringify(end)}`,
     )
     raw.socket.destroy()
+  })
+})
+
+describe("a client that asks the same again", () => {
+  const routes = (text: string) => ({ routes: [{ return: { status: 200, text } }] })
+  const asked = (path: string): string => head(`GET ${path} HTTP/1.1`, "Host: a.test", "X-Who: me")
+
+  test("is answered each time, and so is what it asks between", async (t) => {
+    const { bed } = await start(t, routes("$request_uri $http_x_who $connection_requests;"))
+    const raw = new Raw(bed.port)
+    // At once and one by one: a head that comes with others is read as one that comes alone.
+    raw.send(asked("/a")).send(asked("/a") + asked("/a") + asked("/b") + asked("/a"))
+    await raw.hears("/a me 5;")
+    raw.send(asked("/a"))
+    await raw.hears("/a me 6;")
+    raw.send(asked("/b"))
+    await raw.hears("/b me 7;")
+    expect(raw.text.match(/\/[ab] me \d;/g)).toEqual([
+      "/a me 1;",
+      "/a me 2;",
+      "/a me 3;",
+      "/b me 4;",
+      "/a me 5;",
+      "/a me 6;",
+      "/b me 7;",
+    ])
+    raw.socket.destroy()
+  })
+
+  test("sends a body of its own each time", async (t) => {
+    const { bed } = await start(t)
+    const raw = new Raw(bed.port)
+    for (const text of ["one", "two", "six"]) {
+      raw.send(webCall("Say", { text }))
+      await raw.hears(text)
+    }
+    expect(raw.text.match(/grpc-status: 0/g)).toHaveLength(3)
+    raw.socket.destroy()
+  })
+
+  test("is answered by the routes that there are then", async (t) => {
+    const { bed } = await start(t, routes("before;"))
+    const raw = new Raw(bed.port)
+    raw.send(asked("/a"))
+    await raw.hears("before;")
+    await bed.balancer.reload(fromInput({ listeners: "127.0.0.1:0", ...routes("after;") }).config!)
+    raw.send(asked("/a"))
+    await raw.hears("after;")
+    raw.socket.destroy()
+  })
+
+  test("is refused each time where it was", async (t) => {
+    const { bed } = await start(t, routes("$request_uri;"))
+    const raw = new Raw(bed.port)
+    raw.send(asked("/a"))
+    await raw.hears("/a;")
+    raw.send(head("GET /a HTTP/1.1", "Host: a.test", "X-Who: me", "X : 1"))
+    expect(await raw.closed()).toContain("HTTP/1.1 400 ")
   })
 })
 

@@ -76,6 +76,8 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
   #headSinceMs: number
   /** The clock's tick that has found the request in its trailers; -1: none has. */
   #trailersSinceMs = -1
+  /** Clients ask the same again, and what is the same is not judged anew. */
+  #last: KnownRequest | null = null
 
   constructor(options: DownstreamOptions, http1: Http1Options) {
     const { context, record, link } = options
@@ -149,17 +151,19 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
   }
 
   onHead(startLine: string, fields: readonly string[]): void {
-    const line = readRequestLine(startLine)
-    if ("reason" in line) throw new Error("a request line was judged twice, in two ways")
     const { record } = this
     this.#discarded = 0
     this.#trailersSinceMs = -1
     record.requests++
+    const isKnown = this.#last?.request.fields === fields
+    const line = isKnown ? this.#last!.request : readRequestLine(startLine)
+    if ("reason" in line) throw new Error("a request line was judged twice, in two ways")
     record.protocol = line.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1"
-    const request = readHttp1Request(line, fields)
+    const request = isKnown ? this.#last!.request : readHttp1Request(line, fields)
     const found = "reason" in request ? this.#malformed(request) : this.#findRoute(request)
     if ("reason" in request || "reason" in found) return this.#refuse(line, fields, found as HeadRefusal)
     const { head, route } = found
+    this.#last = { request, head }
     this.#headSinceMs = -1
     if (request.upgrade !== null) return this.#http1.onUpgrade({ connection: this, request, head, route })
     if (request.hasBody) this.#input.beginBody(request.contentLength)
@@ -171,7 +175,7 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
   /** Says where a request goes, or why it is refused. */
   #findRoute(request: Http1Request): { head: RequestHead; route: Route } | HeadRefusal {
     if (request.method === "CONNECT") return { status: 405, reason: "CONNECT is not served" }
-    const head = readHttp1Head(request, this.#scheme)
+    const head = this.#last?.request === request ? this.#last.head : readHttp1Head(request, this.#scheme)
     if (typeof head === "string")
       return this.#malformed({ status: 400, reason: head, isOfLine: !IS_TARGET.test(request.target) })
     const route = this.options.openListener.router.match(head.authority, head.path)
@@ -421,6 +425,11 @@ export class Http1Connection implements ClientConnection, LinkUser, RequestEvent
     this.#stream?.gone()
     this.options.onClosed(this)
   }
+}
+
+interface KnownRequest {
+  readonly request: Http1Request
+  readonly head: RequestHead
 }
 
 interface HeadRefusal extends Refusal {

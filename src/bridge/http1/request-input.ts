@@ -119,6 +119,7 @@ export class RequestInput {
   /** All that comes behind what was read is `sink`'s. */
   passOn(sink: OctetSink): void {
     this.#sink = sink
+    this.#head.forget()
   }
 
   get #mayRead(): boolean {

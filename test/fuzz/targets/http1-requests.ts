@@ -52,7 +52,7 @@ function readAll(pieces: Iterable<Buffer>): { read: Read[]; fault: string | null
     resumeReading: () => {},
   }
   const input = new RequestInput(
-    { bounds: BOUNDS, startLineProblem: requestLineProblem, skipsEmptyLines: true },
+    { bounds: BOUNDS, startLineProblem: requestLineProblem, skipsEmptyLines: true, remembersLast: true },
     events,
   )
   for (const piece of pieces) input.receive(piece, 0, piece.length)
