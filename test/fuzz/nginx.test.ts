@@ -4,7 +4,7 @@ import { readNginxConfig } from "../../src/config/nginx/read.ts"
 import { CORPUS, type Place, wholeFile } from "../../src/config/nginx/testdata/corpus.ts"
 import { renderProblem } from "../../src/config/problem.ts"
 
-const RUNS = Number(process.env.FUZZ_RUNS ?? 20_000)
+const RUNS = Number(process.env.FUZZ_RUNS ?? 100_000)
 const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31)
 
 /** Pieces that mean something to the lexer or the adapter, so that random files get past the first character. */

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net"
 import { gzipSync } from "node:zlib"
 import * as grpc from "@grpc/grpc-js"
 import { describe, expect, type TestContext, test } from "vitest"
+import { endless } from "../support/endless-answer.ts"
 import { eventually } from "../support/eventually.ts"
 import { LogLines } from "../support/log-lines.ts"
 import { statusOf, TestBed } from "../support/test-bed.ts"
@@ -24,18 +25,6 @@ const whole = (body: string | Buffer, ...fields: string[]): Answer => {
   return (socket) =>
     void socket.end(Buffer.concat([Buffer.from(head(`content-length: ${octets.length}`, ...fields)), octets]))
 }
-/** `start`, then `piece` for as long as it is taken. */
-const endless =
-  (start: string, piece: string): Answer =>
-  (socket) => {
-    socket.write(start)
-    const more = (): void => {
-      if (socket.destroyed) return
-      if (socket.write(piece)) setImmediate(more)
-      else socket.once("drain", more)
-    }
-    more()
-  }
 const cut =
   (text: string): Answer =>
   (socket) =>

@@ -7,6 +7,7 @@ import { BasicOCSPResponse, OCSPResponse } from "@peculiar/asn1-ocsp"
 import { AsnConvert, OctetString } from "@peculiar/asn1-schema"
 import { describe, expect, type TestContext, test } from "vitest"
 import { Certificate, CertificateFiles } from "../support/certificates.ts"
+import { endless } from "../support/endless-answer.ts"
 import { LogLines } from "../support/log-lines.ts"
 import { hasOpenssl, ocspAnswer } from "../support/ocsp.ts"
 import { TestBed } from "../support/test-bed.ts"
@@ -64,17 +65,6 @@ describe("a client is refused where the list", () => {
 type Answer = (socket: Socket, good: (certificate: Certificate) => Buffer) => void
 const whole = (der: Buffer): Buffer =>
   Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\ncontent-length: ${der.length}\r\n\r\n`), der])
-const endless =
-  (start: string, piece: string): Answer =>
-  (socket) => {
-    socket.write(start)
-    const more = (): void => {
-      if (socket.destroyed) return
-      if (socket.write(piece)) setImmediate(more)
-      else socket.once("drain", more)
-    }
-    more()
-  }
 /** Its signature is zeros, as long as it was. */
 function unsigned(der: Buffer): Buffer {
   const response = AsnConvert.parse(der, OCSPResponse)

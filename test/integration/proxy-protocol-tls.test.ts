@@ -186,17 +186,22 @@ describe("a header is taken before connections that are relayed as they are:", (
   })
 })
 
+/** How many octets a socket is sent, until it is closed, for what `send` sends. */
+async function comesOf(socket: Socket, send: () => void): Promise<number> {
+  let came = 0
+  socket.on("data", ({ length }: Buffer) => (came += length))
+  const closed = once(socket, "close")
+  send()
+  await closed
+  return came
+}
+
 describe("connections that are relayed as they are do not begin behind", () => {
   test.for(Object.entries(REFUSED))("%s", async ([, octets], t) => {
     const { open } = await start(t, { protocol: "tcp" })
     for (const isCut of [false, true]) {
       const socket = await open()
-      let came = 0
-      socket.on("data", ({ length }: Buffer) => (came += length))
-      const closed = once(socket, "close")
-      behind(socket, octets, isCut)
-      await closed
-      expect(came).toBe(0)
+      expect(await comesOf(socket, () => behind(socket, octets, isCut))).toBe(0)
     }
   })
 })
@@ -206,12 +211,7 @@ describe("no handshake begins behind", () => {
     const { open, balancer, logs } = await start(t)
     for (const isCut of [false, true]) {
       const socket = await open()
-      let came = 0
-      socket.on("data", ({ length }: Buffer) => (came += length))
-      const closed = once(socket, "close")
-      behind(socket, octets, isCut)
-      await closed
-      expect(came).toBe(0)
+      expect(await comesOf(socket, () => behind(socket, octets, isCut))).toBe(0)
     }
     expect(balancer.snapshot().streamsEnded).toBe(0)
     expect(logs.saying("TLS handshake failed").map(({ reason }) => reason)).toEqual([
